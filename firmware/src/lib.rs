@@ -1,0 +1,2 @@
+//! The whole security key without its board.
+#![no_std]

@@ -1,0 +1,1 @@
+//! The Keywright security key on a PC.

@@ -1,0 +1,1 @@
+//! A driver for FIDO2 and U2F security keys of any vendor.

@@ -1,0 +1,3 @@
+//! `cargo xtask`: checks and set-up.
+
+fn main() {}
