@@ -165,8 +165,10 @@ impl<B: DerefMut<Target = Message>> Device<B> {
             return Some(report);
         }
         let Transaction::Responding { sending } = &mut self.transaction else { return None };
-        let report = self.buffer.as_ref().and_then(|buffer| sending.next_report(buffer.as_slice()));
-        if report.is_none() {
+        let payload = self.buffer.as_ref().map(|buffer| buffer.as_slice()).unwrap_or_default();
+        let report = sending.next_report(payload);
+        // The host may send its next message as soon as it has the last packet.
+        if sending.is_done(payload) {
             self.transaction = Transaction::Idle;
         }
         report

@@ -1,7 +1,34 @@
-//! The whole security key without its board.
+//! The whole security key without its board: what runs in every form of the key.
+//!
+//! The key is a value. Reports, touches and the time go in; reports come out. Nothing here waits, reads a clock or
+//! knows what USB is. [`ctaphid::Device`] is the transport's end, [`Authenticator`] the commands and the state between
+//! them; they exchange owned messages and hold no reference to each other. [`Key`] puts both on one thread.
+//!
+//! | room | what is in it | what it may touch |
+//! |---|---|---|
+//! | [`ctaphid`] | channels, transactions, keepalives | nothing else |
+//! | [`authenticator`] | the request that waits for a touch | the commands |
+//! | `ctap2` | one file a command | state, store, randomness, crypto |
+//! | `credential` | what is inside a credential id | crypto |
+//! | [`store`] | records on flash | flash, crypto |
+//! | [`crypto`] | every use of a cryptographic crate | nothing else |
+//! | [`key`] | device and authenticator on one thread | both |
+//!
+//! Section numbers are those of CTAP 2.3 (Proposed Standard, 2026-02-26).
 #![no_std]
 
 #[cfg(test)]
 extern crate std;
 
+pub mod authenticator;
+mod credential;
+pub mod crypto;
+mod ctap2;
 pub mod ctaphid;
+pub mod identity;
+pub mod key;
+pub mod store;
+
+pub use authenticator::Authenticator;
+pub use identity::Identity;
+pub use key::Key;

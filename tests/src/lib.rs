@@ -1,1 +1,12 @@
-//! Tests that cross the crates of Keywright.
+//! What the tests that cross crates share: a key in a simulated world.
+//!
+//! Everything goes through 64-byte reports and a clock that only the test moves.
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+mod flash;
+mod random;
+mod simulation;
+
+pub use flash::RamFlash;
+pub use random::TestRandom;
+pub use simulation::{IDENTITY, Simulation, User, map, value_at};

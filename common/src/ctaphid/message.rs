@@ -33,11 +33,14 @@ impl Message {
         self.length = 0;
     }
 
-    /// Replaces the content by what `write` puts at the beginning of the buffer; it gives the length.
-    pub fn fill<E>(&mut self, write: impl FnOnce(&mut [u8]) -> Result<usize, E>) -> Result<(), E> {
-        self.length = 0;
-        self.length = write(&mut self.bytes)?.min(MAX_MESSAGE);
-        Ok(())
+    /// The whole buffer, to write into; [`Message::set_length`] then says how much of it is in use.
+    pub const fn buffer_mut(&mut self) -> &mut [u8; MAX_MESSAGE] {
+        &mut self.bytes
+    }
+
+    /// Says how many bytes of the buffer are in use; no more than there are.
+    pub const fn set_length(&mut self, length: usize) {
+        self.length = if length < MAX_MESSAGE { length } else { MAX_MESSAGE };
     }
 
     /// Appends `bytes`.
@@ -180,6 +183,11 @@ impl Sending {
         self.next = sequence.checked_add(1).filter(|next| *next < 128);
         self.sent = self.sent.saturating_add(CONTINUATION_DATA);
         Some(Packet::continuation(self.channel, sequence, rest))
+    }
+
+    /// Whether every byte of `payload` has been sent.
+    pub const fn is_done(&self, payload: &[u8]) -> bool {
+        self.has_begun && self.sent >= payload.len()
     }
 
     /// The channel the message goes to.

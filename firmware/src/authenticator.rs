@@ -1,0 +1,190 @@
+//! The authenticator: the commands, the state between them, and the request that waits for the user.
+
+use core::ops::DerefMut;
+
+use embedded_storage::nor_flash::NorFlash;
+use keywright_common::cbor::Encoder;
+use keywright_common::ctaphid::{Command, Message};
+use keywright_common::status::Status;
+use keywright_common::time::{Instant, Millis};
+use rand_core::CryptoRng;
+
+use crate::credential::CredentialKey;
+use crate::ctap2::{self, Next, Plan};
+use crate::ctaphid::{Request, Response};
+use crate::identity::Identity;
+use crate::store::{Store, StoreError};
+
+/// The authenticator over a flash `F`, a source of randomness `R` and message buffers `B`.
+pub struct Authenticator<F, R, B> {
+    core: Core<F, R>,
+    /// For the next response; the request's buffer takes its place.
+    buffer: B,
+    pending: Option<Pending<B>>,
+}
+
+/// What has become of a request.
+#[derive(Debug)]
+pub enum Progress<B> {
+    /// It is answered.
+    Done(Response<B>),
+    /// It waits for the user: [`Authenticator::touch`], [`Authenticator::decline`] or [`Authenticator::cancel`].
+    TouchWanted(Touch),
+}
+
+/// What the user is asked to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Touch {
+    /// A press and release.
+    Press,
+}
+
+/// How the key came to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// Power was applied: a re-plug, or the start of a process.
+    PowerUp,
+    /// The processor was restarted while power stayed on.
+    Warm,
+}
+
+/// A request between `check` and `act`.
+struct Pending<B> {
+    request: Request<B>,
+    plan: Plan,
+    deadline: Instant,
+}
+
+/// What commands act on.
+pub(crate) struct Core<F, R> {
+    pub(crate) state: State,
+    pub(crate) store: Store<F>,
+    pub(crate) random: R,
+}
+
+/// What commands know beside the store.
+pub(crate) struct State {
+    pub(crate) identity: Identity,
+    pub(crate) credential_key: CredentialKey,
+    /// The time of the input that is being handled.
+    pub(crate) now: Instant,
+}
+
+impl<F, R, B> Authenticator<F, R, B>
+where
+    F: NorFlash,
+    R: CryptoRng,
+    B: DerefMut<Target = Message>,
+{
+    /// Opens the store on `flash` and begins. `buffer` is for responses.
+    ///
+    /// # Errors
+    /// Whatever keeps the store from being opened: the key must show a fault and answer nothing.
+    pub fn new(
+        identity: Identity,
+        flash: F,
+        mut random: R,
+        buffer: B,
+        start: Start,
+        now: Instant,
+    ) -> Result<Self, StoreError> {
+        let _ = start;
+        let store = Store::open(flash, &mut random)?;
+        let state = State { identity, credential_key: CredentialKey::new(store.secret()), now };
+        Ok(Self { core: Core { state, store, random }, buffer, pending: None })
+    }
+
+    /// Begins a request. One that is still pending is given up: the transport does not hand out a second one.
+    pub fn start(&mut self, request: Request<B>, now: Instant) -> Progress<B> {
+        self.core.state.now = now;
+        self.pending = None;
+        match request.command {
+            Command::CBOR => self.advance(request, |core, message, out| ctap2::start(core, message, out)),
+            _ => self.answer(request, &SW_INS_NOT_SUPPORTED),
+        }
+    }
+
+    /// The user touched the key. `None` if nothing waits for it.
+    pub fn touch(&mut self, now: Instant) -> Option<Progress<B>> {
+        self.core.state.now = now;
+        // A touch counts only if it comes later than the request it is for.
+        let Pending { request, plan, .. } = self.pending.take()?;
+        Some(self.advance(request, |core, message, out| {
+            ctap2::act(core, plan, message.get(1..).unwrap_or_default(), out)
+        }))
+    }
+
+    /// The user declined. `None` if nothing waits for an answer.
+    pub fn decline(&mut self, now: Instant) -> Option<Progress<B>> {
+        self.give_up(Status::OPERATION_DENIED, now)
+    }
+
+    /// The platform cancelled the request, or its channel was resynchronised.
+    pub fn cancel(&mut self, now: Instant) -> Option<Progress<B>> {
+        self.give_up(Status::KEEPALIVE_CANCEL, now)
+    }
+
+    /// Does what is due at `now`: a request that the user did not answer.
+    pub fn handle_timeout(&mut self, now: Instant) -> Option<Progress<B>> {
+        let status = self.pending.as_ref().filter(|pending| pending.deadline <= now)?.plan.timeout_status();
+        self.give_up(status, now)
+    }
+
+    /// When [`Authenticator::handle_timeout`] must be called next.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.pending.as_ref().map(|pending| pending.deadline)
+    }
+
+    /// What the user is asked to do now.
+    pub fn wanted_touch(&self) -> Option<Touch> {
+        self.pending.as_ref().map(|_| Touch::Press)
+    }
+
+    fn give_up(&mut self, status: Status, now: Instant) -> Option<Progress<B>> {
+        self.core.state.now = now;
+        let Pending { request, .. } = self.pending.take()?;
+        Some(self.answer(request, &[status.0]))
+    }
+
+    /// Runs a step of a command and does with the request what the step says.
+    fn advance(
+        &mut self,
+        request: Request<B>,
+        step: impl FnOnce(&mut Core<F, R>, &[u8], &mut Encoder<'_>) -> Result<Next, Status>,
+    ) -> Progress<B> {
+        let mut out = Encoder::new(self.buffer.buffer_mut());
+        let next = out
+            .raw(&[Status::OK.0])
+            .map_err(Status::from)
+            .and_then(|out| step(&mut self.core, request.message.as_slice(), out));
+        let length = out.len();
+        match next {
+            Ok(Next::Wait(plan)) => {
+                let deadline = self.core.state.now + USER_ACTION_TIMEOUT;
+                self.pending = Some(Pending { request, plan, deadline });
+                Progress::TouchWanted(Touch::Press)
+            }
+            Ok(Next::Done) => {
+                self.buffer.set_length(length);
+                self.done(request)
+            }
+            Err(status) => self.answer(request, &[status.0]),
+        }
+    }
+
+    fn answer(&mut self, request: Request<B>, bytes: &[u8]) -> Progress<B> {
+        // A few bytes always fit.
+        let _ = self.buffer.set(bytes);
+        self.done(request)
+    }
+
+    /// Hands out the response; the request's buffer takes its place.
+    fn done(&mut self, request: Request<B>) -> Progress<B> {
+        Progress::Done(Response { message: core::mem::replace(&mut self.buffer, request.message) })
+    }
+}
+
+/// §6.1.2 step 14 leaves the time to the authenticator; 30 s is what platforms expect.
+const USER_ACTION_TIMEOUT: Millis = Millis(30_000);
+/// ISO 7816-4: the instruction is not supported.
+const SW_INS_NOT_SUPPORTED: [u8; 2] = [0x6d, 0x00];

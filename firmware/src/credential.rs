@@ -1,0 +1,152 @@
+//! What is inside a credential id.
+//!
+//! An id is `tag || iv || ciphertext`: the sealed secret and policy of one credential, bound to the hash of its RP ID.
+//! The tag comes first, so that a foreign id in a long list costs one MAC, and only a match is decrypted. Nothing of a
+//! credential's policy can be changed without the device secret, and ids look random (G14).
+
+use keywright_common::cose::{Algorithm, PublicKey};
+use rand_core::CryptoRng;
+
+use crate::crypto::seal::{OVERHEAD, SealingKey};
+use crate::crypto::{Es256Key, Secret, Signature, sha256};
+use crate::store::{CredentialId, DeviceSecret};
+
+/// Bytes of a credential id.
+pub(crate) const CREDENTIAL_ID_LENGTH: usize = OVERHEAD + CONTENT_LENGTH;
+
+/// The key under which credential ids are sealed.
+pub(crate) struct CredentialKey(SealingKey);
+
+/// What one credential is: enough to sign with it.
+pub(crate) struct CredentialSource {
+    /// The algorithm of its key.
+    pub(crate) algorithm: Algorithm,
+    /// What its use is tied to.
+    pub(crate) policy: Policy,
+    secret: Secret<32>,
+}
+
+/// What the use of a credential is tied to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Policy {
+    /// The credential counts only as long as the store holds a record of it.
+    pub(crate) discoverable: bool,
+    /// credProtect's level, 1 to 3 (§12.1).
+    pub(crate) cred_protect: u8,
+}
+
+/// A private key, of whatever algorithm.
+pub(crate) enum SigningKey {
+    /// ES256.
+    Es256(Es256Key),
+}
+
+impl CredentialKey {
+    /// Derives the key from the device secret.
+    pub(crate) fn new(secret: &DeviceSecret) -> Self {
+        Self(SealingKey::derive(secret.expose(), b"credential id"))
+    }
+}
+
+impl CredentialSource {
+    /// The algorithms that a credential can have, best first.
+    pub(crate) const ALGORITHMS: [Algorithm; 1] = [Algorithm::ES256];
+
+    /// Draws a new credential.
+    pub(crate) fn generate(algorithm: Algorithm, policy: Policy, random: &mut impl CryptoRng) -> Self {
+        Self { algorithm, policy, secret: Es256Key::random_secret(random) }
+    }
+
+    /// Seals the credential for one relying party.
+    pub(crate) fn wrap(
+        &self,
+        key: &CredentialKey,
+        rp_id_hash: &[u8; 32],
+        random: &mut impl CryptoRng,
+    ) -> Option<CredentialId> {
+        let mut iv = [0; 16];
+        random.fill_bytes(&mut iv);
+        let mut id = CredentialId::new();
+        id.resize_default(CREDENTIAL_ID_LENGTH).ok()?;
+        let written = key.0.seal(&[rp_id_hash], iv, &*self.content()?, &mut id).ok()?;
+        (written == CREDENTIAL_ID_LENGTH).then_some(id)
+    }
+
+    /// Opens an id; `None` if this key did not make it for this relying party.
+    pub(crate) fn unwrap(key: &CredentialKey, rp_id_hash: &[u8; 32], id: &[u8]) -> Option<Self> {
+        if id.len() != CREDENTIAL_ID_LENGTH {
+            return None;
+        }
+        let verified = key.0.verify(&[rp_id_hash], id).ok()?;
+        let mut content = zeroize::Zeroizing::new([0; CONTENT_LENGTH]);
+        verified.open(&mut *content).ok()?;
+        let [VERSION, algorithm, policy, secret @ ..] = &*content else { return None };
+        let secret = Secret::new(*secret);
+        Some(Self { algorithm: algorithm_of(*algorithm)?, policy: Policy::from_byte(*policy)?, secret })
+    }
+
+    /// The private key.
+    pub(crate) fn signing_key(&self) -> Option<SigningKey> {
+        Es256Key::from_secret(&self.secret).map(SigningKey::Es256)
+    }
+
+    fn content(&self) -> Option<zeroize::Zeroizing<[u8; CONTENT_LENGTH]>> {
+        let mut content = zeroize::Zeroizing::new([0; CONTENT_LENGTH]);
+        let [version, algorithm, policy, secret @ ..] = &mut *content;
+        *version = VERSION;
+        *algorithm = code_of(self.algorithm)?;
+        *policy = self.policy.to_byte();
+        *secret = *self.secret.expose();
+        Some(content)
+    }
+}
+
+impl SigningKey {
+    /// The public key.
+    pub(crate) fn public_key(&self) -> PublicKey {
+        match self {
+            Self::Es256(key) => key.public_key(),
+        }
+    }
+
+    /// Signs `parts`, one after the other.
+    pub(crate) fn sign(&self, parts: &[&[u8]], random: &mut impl CryptoRng) -> Signature {
+        match self {
+            Self::Es256(key) => {
+                let mut entropy = zeroize::Zeroizing::new([0; 32]);
+                random.fill_bytes(&mut *entropy);
+                key.sign(&sha256(parts), &entropy)
+            }
+        }
+    }
+}
+
+impl Policy {
+    const DISCOVERABLE: u8 = 0x80;
+    const CRED_PROTECT: u8 = 0x03;
+
+    fn to_byte(self) -> u8 {
+        let discoverable = if self.discoverable { Self::DISCOVERABLE } else { 0 };
+        discoverable | (self.cred_protect & Self::CRED_PROTECT)
+    }
+
+    /// `None` for a byte that [`Policy::to_byte`] does not give: an unknown bit is never passed over.
+    fn from_byte(byte: u8) -> Option<Self> {
+        let policy =
+            Self { discoverable: byte & Self::DISCOVERABLE != 0, cred_protect: byte & Self::CRED_PROTECT };
+        (policy.to_byte() == byte && policy.cred_protect != 0).then_some(policy)
+    }
+}
+
+fn code_of(algorithm: Algorithm) -> Option<u8> {
+    CODES.iter().find(|(_, known)| *known == algorithm).map(|(code, _)| *code)
+}
+
+fn algorithm_of(code: u8) -> Option<Algorithm> {
+    CODES.iter().find(|(known, _)| *known == code).map(|(_, algorithm)| *algorithm)
+}
+
+const VERSION: u8 = 1;
+const CONTENT_LENGTH: usize = 35;
+/// Algorithms as credential ids name them; part of the format.
+const CODES: [(u8, Algorithm); 1] = [(1, Algorithm::ES256)];

@@ -1,0 +1,85 @@
+//! The CTAP2 commands: one file each, and the two tables that lead to them.
+//!
+//! A command that needs presence is two functions. `check` reads the store and decides; it returns a plan and can write
+//! nothing. `act` carries the plan out when the user has touched the key.
+
+mod get_assertion;
+mod get_info;
+mod make_credential;
+
+use embedded_storage::nor_flash::NorFlash;
+use keywright_common::cbor::Encoder;
+use keywright_common::ctap2::Command;
+use keywright_common::status::Status;
+use rand_core::CryptoRng;
+
+use crate::authenticator::Core;
+use crate::store::StoreError;
+
+/// How a command goes on.
+#[expect(clippy::large_enum_variant, reason = "there is no heap to put a plan on, and it is moved twice")]
+pub(crate) enum Next {
+    /// The response has been written.
+    Done,
+    /// The user must touch the key first.
+    Wait(Plan),
+}
+
+/// What is left to do when the user has touched the key; wiped when dropped.
+pub(crate) enum Plan {
+    /// Nothing but this answer, which a platform without the user must not learn.
+    Answer(Status),
+    MakeCredential(make_credential::Plan),
+    GetAssertion(get_assertion::Plan),
+    Selection,
+}
+
+impl Plan {
+    /// What a user who does nothing is reported as.
+    pub(crate) const fn timeout_status(&self) -> Status {
+        match self {
+            // §6.9: selection tells a time-out from a refusal; §6.1.2 step 14 and §6.2.2 step 9 do not.
+            Self::Selection => Status::USER_ACTION_TIMEOUT,
+            _ => Status::OPERATION_DENIED,
+        }
+    }
+}
+
+/// Begins a command: `message` is the command byte and its parameters.
+pub(crate) fn start<F: NorFlash, R: CryptoRng>(
+    core: &mut Core<F, R>,
+    message: &[u8],
+    out: &mut Encoder<'_>,
+) -> Result<Next, Status> {
+    let (&command, parameters) = message.split_first().ok_or(Status::INVALID_LENGTH)?;
+    match Command(command) {
+        Command::MAKE_CREDENTIAL => make_credential::start(core, parameters),
+        Command::GET_ASSERTION => get_assertion::start(core, parameters, out),
+        Command::GET_INFO => get_info::run(core, out),
+        Command::SELECTION => Ok(Next::Wait(Plan::Selection)),
+        _ => Err(Status::INVALID_COMMAND),
+    }
+}
+
+/// Carries out what a command has planned, after the touch.
+pub(crate) fn act<F: NorFlash, R: CryptoRng>(
+    core: &mut Core<F, R>,
+    plan: Plan,
+    parameters: &[u8],
+    out: &mut Encoder<'_>,
+) -> Result<Next, Status> {
+    match plan {
+        Plan::Answer(status) => Err(status),
+        Plan::MakeCredential(plan) => make_credential::act(core, plan, parameters, out),
+        Plan::GetAssertion(plan) => get_assertion::act(core, &plan, parameters, out),
+        Plan::Selection => Ok(Next::Done),
+    }
+}
+
+impl From<StoreError> for Status {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Full => Self::KEY_STORE_FULL,
+        }
+    }
+}
