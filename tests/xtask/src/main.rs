@@ -1,6 +1,6 @@
 //! `cargo xtask`: the checks of the whole project and the set-up they need.
 //!
-//! `cargo xtask test` runs every stage of [`stages::TABLE`]; `cargo xtask setup` installs what a stage would
+//! `cargo xtask test` runs the stages of the table in [`stages`]; `cargo xtask setup` installs what a stage would
 //! otherwise be skipped for. Each stage is a function over the [`run::Project`] and the stage's own
 //! [`run::Log`]; adding a stage is one function and one row of the table.
 

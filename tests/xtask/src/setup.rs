@@ -36,7 +36,8 @@ const NEEDS: &[Need] = &[
         is_met: |project| Ok(python::is_ready(project)),
         by_hand: || {
             let venv = "target/xtask/venv";
-            format!("python3 -m venv {venv} && {venv}/bin/pip install -r {}", python::REQUIREMENTS)
+            let list = python::REQUIREMENTS;
+            format!("python3 -m venv {venv} && {venv}/bin/pip install -r {list} && cp {list} {venv}/")
         },
         install: install_packages,
     },

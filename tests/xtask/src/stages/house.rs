@@ -15,7 +15,7 @@ pub(super) fn run(project: &Project, log: &Log) -> Outcome {
             findings += 1;
         }
     }
-    if findings == 0 { Ok(()) } else { Err(Stop::Failed(format!("{findings} findings"))) }
+    if findings == 0 { Ok(()) } else { Err(Stop::Failed(format!("findings: {findings}"))) }
 }
 
 /// The files of the project: what is tracked or would be, with `/` between folders.

@@ -23,7 +23,7 @@ pub(super) fn run(project: &Project, log: &Log) -> Outcome {
         findings.extend(packages.iter().filter_map(|package| fault(package, &allow)));
     }
     findings.iter().for_each(|finding| log.line(finding));
-    if findings.is_empty() { Ok(()) } else { Err(Stop::Failed(format!("{} findings", findings.len()))) }
+    if findings.is_empty() { Ok(()) } else { Err(Stop::Failed(format!("findings: {}", findings.len()))) }
 }
 
 /// The licences that `deny.toml` allows.

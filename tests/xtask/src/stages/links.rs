@@ -21,7 +21,7 @@ pub(super) fn check(project: &Project, log: &Log) -> Outcome {
             }
         }
     }
-    if broken == 0 { Ok(()) } else { Err(Stop::Failed(format!("{broken} broken links"))) }
+    if broken == 0 { Ok(()) } else { Err(Stop::Failed(format!("broken links: {broken}"))) }
 }
 
 /// The links of a Markdown text that name a file, with their lines; `#section` is cut off.
