@@ -1,9 +1,11 @@
 //! `cargo xtask`: the checks of the whole project and the set-up they need.
 //!
 //! `cargo xtask test` runs the stages of the table in [`stages`]; `cargo xtask setup` installs what a stage would
-//! otherwise be skipped for. Each stage is a function over the [`run::Project`] and the stage's own
-//! [`run::Log`]; adding a stage is one function and one row of the table.
+//! otherwise be skipped for; `cargo xtask checklist` holds the security checklist against the tests.
+//! Each stage is a function over the [`run::Project`] and the stage's own [`run::Log`]; adding a stage is one
+//! function and one row of the table.
 
+mod checklist;
 mod python;
 mod run;
 mod setup;
@@ -39,6 +41,8 @@ enum Command {
         #[arg(value_name = "STAGE", value_parser = PossibleValuesParser::new(stages::names()))]
         stages: Vec<String>,
     },
+    /// Show the rules of the security checklist and their tests; fails where one that is due has none
+    Checklist,
     /// Install what the checks need and this machine lacks
     Setup {
         /// Show what is missing and the commands that mend it, and change nothing
@@ -76,6 +80,7 @@ fn dispatch(command: Command) -> Result<bool, String> {
             };
             stages::run(&Project::find()?, &selection)
         }
+        Command::Checklist => checklist::run(&Project::find()?),
         Command::Setup { print, debian } => setup::run(&Project::find()?, print, debian),
     }
 }

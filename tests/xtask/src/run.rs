@@ -64,6 +64,20 @@ impl Project {
         command
     }
 
+    /// The project's files, tracked or about to be, by their paths from the root with `/` between folders.
+    pub(crate) fn files(&self) -> Result<Vec<String>, String> {
+        // A clone that belongs to somebody else is still ours to read.
+        let words =
+            ["-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others", "--exclude-standard"];
+        let output = self.command("git").args(words).stdin(Stdio::null()).output();
+        let output =
+            output.ok().filter(|output| output.status.success()).ok_or("git does not list the files here")?;
+        let names = String::from_utf8_lossy(&output.stdout);
+        // A file that was just deleted is listed until that is staged.
+        let is_there = |name: &&str| !name.is_empty() && self.root.join(name).is_file();
+        Ok(names.split('\0').filter(is_there).map(str::to_owned).collect())
+    }
+
     /// The text of one of the project's files.
     pub(crate) fn read(&self, path: &str) -> Result<String, Stop> {
         fs::read_to_string(self.root.join(path)).map_err(|error| failed(&path, &error))

@@ -6,7 +6,7 @@ use crate::run::{Log, Outcome, Project, Stop, failed, skipped};
 
 /// Builds the command for release, runs `keywright demo --json`, and reads what it says.
 pub(super) fn run(project: &Project, log: &Log) -> Outcome {
-    if !has_demo(project, log)? {
+    if !has_demo(project)? {
         return Err(skipped("`keywright demo` is not written yet", "write it in host/cli"));
     }
     let mut command = project.command(release_build(project, log)?);
@@ -22,8 +22,8 @@ pub(super) fn release_build(project: &Project, log: &Log) -> Outcome<PathBuf> {
 }
 
 /// Whether the command line knows the word.
-fn has_demo(project: &Project, log: &Log) -> Outcome<bool> {
-    let sources = super::house::tracked(project, log)?;
+fn has_demo(project: &Project) -> Outcome<bool> {
+    let sources = super::house::files(project)?;
     for path in sources.iter().filter(|path| path.starts_with("host/cli/src/")) {
         if path.contains("demo") || project.read(path)?.contains("demo") {
             return Ok(true);

@@ -1,13 +1,11 @@
 //! The house rules: what this project asks of its files and no other tool checks.
 
-use std::time::Duration;
-
-use crate::run::{Log, Outcome, Project, Stop, answers, skipped};
+use crate::run::{Log, Outcome, Project, Stop, skipped};
 
 /// Checks every file of the project against every rule.
 pub(super) fn run(project: &Project, log: &Log) -> Outcome {
     let mut findings = 0_u32;
-    for path in tracked(project, log)? {
+    for path in files(project)? {
         // Pictures and the like are not text, and a file may just have been deleted.
         let Ok(text) = std::fs::read_to_string(project.root.join(&path)) else { continue };
         for finding in judge(&path, &text) {
@@ -18,24 +16,9 @@ pub(super) fn run(project: &Project, log: &Log) -> Outcome {
     if findings == 0 { Ok(()) } else { Err(Stop::Failed(format!("findings: {findings}"))) }
 }
 
-/// The files of the project: what is tracked or would be, with `/` between folders.
-pub(super) fn tracked(project: &Project, log: &Log) -> Outcome<Vec<String>> {
-    // A clone that belongs to somebody else is still ours to read.
-    let git = |arguments: &[&str]| {
-        let mut command = project.command("git");
-        command.args(["-c", "safe.directory=*"]).args(arguments);
-        command
-    };
-    if !answers(&mut git(&["rev-parse"])) {
-        return Err(skipped(
-            "this is no git repository, or git is missing",
-            "install git and work in a clone",
-        ));
-    }
-    let listed = git(&["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
-    let names = log.capture_within(Duration::from_secs(60), &mut { listed })?;
-    let exists = |name: &&str| !name.is_empty() && project.root.join(name).is_file();
-    Ok(names.split('\0').filter(exists).map(str::to_owned).collect())
+/// The files of the project, or a skipped stage where git cannot list them.
+pub(super) fn files(project: &Project) -> Outcome<Vec<String>> {
+    project.files().map_err(|reason| skipped(reason, "install git and work in a clone"))
 }
 
 /// What one file breaks.

@@ -8,7 +8,7 @@ use crate::run::{Log, Outcome, Project, Stop};
 /// Checks the links of every Markdown file.
 pub(super) fn check(project: &Project, log: &Log) -> Outcome {
     let mut broken = 0_u32;
-    for path in house::tracked(project, log)?.iter().filter(|path| path.ends_with(".md")) {
+    for path in house::files(project)?.iter().filter(|path| path.ends_with(".md")) {
         let folder = Path::new(path).parent().unwrap_or(Path::new(""));
         for (number, target) in relative_links(&project.read(path)?) {
             let file = match target.strip_prefix('/') {
