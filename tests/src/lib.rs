@@ -1,7 +1,13 @@
 //! What the tests that cross crates share: a key in a simulated world.
 //!
 //! Everything goes through 64-byte reports and a clock that only the test moves.
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 mod flash;
 mod random;

@@ -1,3 +1,86 @@
-//! `cargo xtask`: checks and set-up.
+//! `cargo xtask`: the checks of the whole project and the set-up they need.
+//!
+//! `cargo xtask test` runs the stages of the table in [`stages`]; `cargo xtask setup` installs what a stage would
+//! otherwise be skipped for; `cargo xtask checklist` holds the security checklist against the tests.
+//! Each stage is a function over the [`run::Project`] and the stage's own [`run::Log`]; adding a stage is one
+//! function and one row of the table.
 
-fn main() {}
+mod checklist;
+mod python;
+mod run;
+mod setup;
+mod spdx;
+mod stages;
+mod thumb;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, builder::PossibleValuesParser};
+
+use run::Project;
+use stages::Selection;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", about = "Keywright's checks and set-up")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the checks: all of them, or the stages named
+    Test {
+        /// Only the stages that answer within three minutes once everything is built
+        #[arg(long, conflicts_with = "stages")]
+        fast: bool,
+        /// Show the stages and what each one checks, and run nothing
+        #[arg(long)]
+        list: bool,
+        /// The stages to run, in the order of the table
+        #[arg(value_name = "STAGE", value_parser = PossibleValuesParser::new(stages::names()))]
+        stages: Vec<String>,
+    },
+    /// Show the rules of the security checklist and their tests; fails where one that is due has none
+    Checklist,
+    /// Install what the checks need and this machine lacks
+    Setup {
+        /// Show what is missing and the commands that mend it, and change nothing
+        #[arg(long)]
+        print: bool,
+        /// Install the firmware's targets from Debian's packages where rustc lacks them (always on in CI)
+        #[arg(long)]
+        debian: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    match dispatch(Arguments::parse().command) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(problem) => {
+            eprintln!("cargo xtask: {problem}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Runs one command; true if everything it was asked for is well.
+fn dispatch(command: Command) -> Result<bool, String> {
+    match command {
+        Command::Test { list: true, .. } => {
+            print!("{}", stages::listing());
+            Ok(true)
+        }
+        Command::Test { fast, stages, .. } => {
+            let selection = match (fast, stages.is_empty()) {
+                (true, _) => Selection::Fast,
+                (false, true) => Selection::Full,
+                (false, false) => Selection::Named(stages),
+            };
+            stages::run(&Project::find()?, &selection)
+        }
+        Command::Checklist => checklist::run(&Project::find()?),
+        Command::Setup { print, debian } => setup::run(&Project::find()?, print, debian),
+    }
+}
