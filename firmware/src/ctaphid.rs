@@ -4,6 +4,8 @@
 //! a complete CBOR or MSG message is handed out by [`Device::take_request`], and its answer comes back through
 //! [`Device::complete`]. Buffers go round: the request's stays with whoever answers, the answer's takes its place.
 
+mod channels;
+
 use core::ops::DerefMut;
 
 use heapless::Deque;
@@ -12,6 +14,8 @@ use keywright_common::ctaphid::{
     Receiving, Report, Sending, capability,
 };
 use keywright_common::time::{Instant, Millis};
+
+use channels::Channels;
 
 /// A complete message for the authenticator.
 #[derive(Debug)]
@@ -96,19 +100,12 @@ struct Lock {
     until: Instant,
 }
 
-/// An id is valid if it was handed out: a random base and a count, so that no flood of INITs can exhaust a table.
-#[derive(Clone, Copy, Debug)]
-struct Channels {
-    base: u32,
-    handed_out: u32,
-}
-
 impl<B: DerefMut<Target = Message>> Device<B> {
     /// A device at rest. `channel_base` is random, so that ids of an earlier run are not valid by chance.
     pub const fn new(version: DeviceVersion, channel_base: u32, buffer: B) -> Self {
         Self {
             version,
-            channels: Channels { base: channel_base, handed_out: 0 },
+            channels: Channels::new(channel_base),
             lock: None,
             transaction: Transaction::Idle,
             buffer: Some(buffer),
@@ -407,25 +404,6 @@ impl<B: DerefMut<Target = Message>> Device<B> {
             self.outbox.pop_front();
         }
         let _ = self.outbox.push_back(report);
-    }
-}
-
-impl Channels {
-    fn allocate(&mut self) -> Option<ChannelId> {
-        loop {
-            self.handed_out = self.handed_out.checked_add(1)?;
-            let channel = ChannelId(self.base.wrapping_add(self.handed_out));
-            if channel != ChannelId::RESERVED && channel != ChannelId::BROADCAST {
-                return Some(channel);
-            }
-        }
-    }
-
-    fn is_allocated(self, channel: ChannelId) -> bool {
-        let number = channel.0.wrapping_sub(self.base);
-        (1..=self.handed_out).contains(&number)
-            && channel != ChannelId::RESERVED
-            && channel != ChannelId::BROADCAST
     }
 }
 
