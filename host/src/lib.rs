@@ -1,1 +1,6 @@
 //! A driver for FIDO2 and U2F security keys of any vendor.
+//!
+//! Each layer is usable alone: a [`transport`] carries reports of 64 bytes; what stands on it speaks CTAPHID, then CTAP2
+//! and U2F, then WebAuthn. One loop, no second thread, no sleep.
+
+pub mod transport;
