@@ -1,17 +1,25 @@
 //! A local IAM.
 mod config;
+mod devices;
 mod error;
+mod iam;
 mod names;
 mod password;
 mod refusal;
 mod seal;
+mod session;
+mod signin;
 mod store;
 #[cfg(test)]
 mod testing;
 mod throttle;
+mod totp;
+mod users;
+mod webauthn;
 
 pub use config::{Attestation, Clock, Config, Data};
 pub use error::Error;
+pub use iam::Administrator;
 
 /// Random bytes from the operating system.
 pub(crate) fn random<const N: usize>() -> Result<[u8; N], getrandom::Error> {

@@ -1,4 +1,4 @@
-//! What several tests need: a directory that goes away, and a clock that is set by hand.
+//! What several tests need: a directory that goes away, a clock set by hand, an IAM with people in it.
 
 use std::{
     fs,
@@ -10,7 +10,12 @@ use std::{
     time::{Duration, UNIX_EPOCH},
 };
 
-use crate::{config::Clock, random};
+use crate::{
+    config::{Clock, Config},
+    iam::{Administrator, Iam, SignedIn},
+    random,
+    signin::{Claim, FirstStep},
+};
 
 /// A new directory, removed when dropped.
 pub(crate) struct Directory(PathBuf);
@@ -56,4 +61,34 @@ impl Hands {
     pub(crate) fn advance(&self, seconds: u64) {
         self.0.fetch_add(seconds, Ordering::SeqCst);
     }
+}
+
+/// A local IAM in memory, and its administrator signed in.
+pub(crate) fn iam(hands: &Hands) -> (Iam, SignedIn) {
+    let config = Config { clock: hands.clock(), ..Config::ephemeral() };
+    let (iam, administrator) = Iam::open(&config, "http://localhost:1".into()).unwrap();
+    let Administrator { user, password } = administrator.unwrap();
+    let account = iam.account.as_str().to_owned();
+    let step = iam.check_password(&Claim { account, user, password: password.into() }).unwrap();
+    let FirstStep::SignedIn { id } = step else { panic!("the administrator has no device yet") };
+    let caller = iam.signed_in(Some(&id)).unwrap();
+    (iam, caller)
+}
+
+/// A second user, signed in without MFA.
+pub(crate) fn another_user(iam: &Iam, administrator: &SignedIn, name: &str) -> SignedIn {
+    iam.create_user(administrator, name, "a good password").unwrap();
+    let claim = Claim {
+        account: iam.account.as_str().into(),
+        user: name.into(),
+        password: "a good password".to_owned().into(),
+    };
+    let FirstStep::SignedIn { id } = iam.check_password(&claim).unwrap() else { panic!("no device yet") };
+    iam.signed_in(Some(&id)).unwrap()
+}
+
+/// What an authenticator app shows at a time.
+pub(crate) fn code(seed_base32: &str, seconds: u64) -> String {
+    let seed = data_encoding::BASE32_NOPAD.decode(seed_base32.as_bytes()).unwrap();
+    totp_rs::Builder::new().with_secret(seed).build_noncompliant().generate(seconds).to_string()
 }
