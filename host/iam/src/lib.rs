@@ -2,11 +2,14 @@
 mod config;
 mod devices;
 mod error;
+mod http;
 mod iam;
 mod names;
+mod pages;
 mod password;
 mod refusal;
 mod seal;
+mod server;
 mod session;
 mod signin;
 mod store;
@@ -20,6 +23,7 @@ mod webauthn;
 pub use config::{Attestation, Clock, Config, Data};
 pub use error::Error;
 pub use iam::Administrator;
+pub use server::{Running, Server};
 
 /// Random bytes from the operating system.
 pub(crate) fn random<const N: usize>() -> Result<[u8; N], getrandom::Error> {
