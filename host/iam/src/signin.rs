@@ -30,13 +30,17 @@ impl Iam {
     /// The first step. A wrong account, an unknown user and a wrong password are refused alike, after
     /// the same work.
     pub(crate) fn check_password(&self, claim: &Claim) -> Result<FirstStep, Refusal> {
-        let guess = format!("password of {}", short(&claim.user).to_ascii_lowercase());
+        // No user name is longer, and what is remembered must not be as long as someone likes.
+        let name: String = claim.user.chars().take(64).collect();
+        let guess = format!("password of {}", name.to_ascii_lowercase());
         self.throttle.charge(&guess, self.now())?;
         let found = self.store.transaction(|tx| users::find_by_name(tx, &claim.user))?;
         let found = found.filter(|_| claim.account == self.account.as_str());
         let stored = found.as_ref().map(|(_, hash)| hash.as_str());
         if !self.passwords.verify(&claim.password, stored) {
-            info!(user = short(&claim.user), "a sign-in failed at the password");
+            // A name that is not known may be a password in the wrong field: it is not logged.
+            let user = found.as_ref().map_or("(unknown)", |(user, _)| &user.name);
+            info!(user, "a sign-in failed at the password");
             return Err(Refusal::denied(WRONG_CLAIM));
         }
         self.throttle.clear(&guess);
@@ -77,11 +81,6 @@ impl Iam {
         let stage = Stage::SignedIn { mfa_serial: Some(mfa_serial) };
         Ok(self.sessions.open(pending.user.id, stage, self.now())?)
     }
-}
-
-/// What is kept of a name that may be anything: no user name is longer than 64 bytes.
-fn short(name: &str) -> &str {
-    name.get(..name.floor_char_boundary(64)).unwrap_or_default()
 }
 
 const WRONG_CLAIM: &str = "Your authentication information is incorrect. Please try again.";

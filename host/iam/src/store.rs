@@ -3,7 +3,7 @@
 mod files;
 
 use std::{
-    path::{Path, PathBuf},
+    path::Path,
     sync::{Mutex, PoisonError},
 };
 
@@ -102,18 +102,18 @@ fn migrate(connection: &mut Connection) -> Result<(), Error> {
 }
 
 /// The sealing key of a data directory. It is made once: a missing key never becomes a fresh one.
-fn seal_key(connection: &mut Connection, path: &PathBuf) -> Result<Zeroizing<[u8; 32]>, Error> {
+fn seal_key(connection: &mut Connection, path: &Path) -> Result<Zeroizing<[u8; 32]>, Error> {
     let transaction = connection.transaction()?;
     let mark = setting(&transaction, SEAL_MARK)?;
     let key = match (files::read_key(path)?, &mark) {
         (Some(key), _) => key,
-        (None, Some(_)) => return Err(Error::SealKey(path.clone())),
+        (None, Some(_)) => return Err(Error::SealKey(path.into())),
         (None, None) => files::create_key(path)?,
     };
     let sealer = Sealer::new(&key);
     match mark {
         Some(mark) if sealer.open(SEAL_MARK, &mark).is_none() => {
-            return Err(Error::SealKey(path.clone()));
+            return Err(Error::SealKey(path.into()));
         }
         Some(_) => {}
         None => add_setting(&transaction, SEAL_MARK, &sealer.seal(SEAL_MARK, b"")?)?,

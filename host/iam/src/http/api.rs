@@ -97,12 +97,12 @@ fn signed_in(app: &App, id: &str) -> Response {
 }
 
 #[derive(Deserialize)]
-struct Code6 {
+struct OneCode {
     serial: String,
     code: String,
 }
 
-async fn sign_in_totp(State(app): State<App>, cookies: Cookies, Body(body): Body<Code6>) -> Answer {
+async fn sign_in_totp(State(app): State<App>, cookies: Cookies, Body(body): Body<OneCode>) -> Answer {
     let id = app.run(move |iam| {
         let pending = iam.pending(cookies.pending.as_deref())?;
         iam.sign_in_with_code(&pending, &body.serial, &body.code)
