@@ -1,4 +1,25 @@
-//! A local IAM.
+//! A local IAM: users register MFA devices and sign in with them as AWS IAM does it, on this machine alone.
+//!
+//! [`Server::start`] runs it in a thread of its own until [`Running`] is dropped; [`Server::serve`] stays.
+//! The console is for people at [`Running::console_url`], the JSON endpoints below are for scripts.
+//!
+//! ```
+//! let running = keywright_iam::Server::start(keywright_iam::Config::ephemeral())?;
+//! let administrator = running.administrator.as_ref().expect("the first start");
+//! println!("{} account {} user {}", running.console_url, running.account, administrator.user);
+//! # Ok::<(), keywright_iam::Error>(())
+//! ```
+//!
+//! What blocks ([`rusqlite`], argon2, signatures) is in one value without sockets, `Iam`, one file a
+//! concern: users, devices, `totp`, `webauthn`, `signin`. A pending sign-in and a session are different
+//! types, so that what needs a session cannot be called with less. `http` turns requests into calls.
+//!
+//! Not there yet: AWS's Query API, STS, removing and resynchronising devices, hardware tokens, QR codes,
+//! tags, U2F keys by `appid`, changing a password. EdDSA keys are not offered, since `webauthn-rs-core`
+//! cannot verify them. Unix only: the data is protected by file modes.
+//!
+#![doc = include_str!("../API.md")]
+
 mod config;
 mod devices;
 mod error;
