@@ -85,6 +85,8 @@ impl Iam {
                 return Err(Refusal::new(Code::EntityAlreadyExists, text));
             }
             devices::require_room(tx, &caller.user)?;
+            // A key may have taken the name since the set-up was begun.
+            devices::require_free_name(tx, &caller.user, &DeviceName::parse(name_of(serial))?)?;
             let last = consecutive(&app.seed, first, second, now).ok_or_else(wrong_pair)?;
             tx.execute("UPDATE mfa_devices SET enabled_at = ?2 WHERE serial = ?1", (serial, now))?;
             tx.execute("UPDATE totp_seeds SET last_step = ?2 WHERE serial = ?1", (serial, last))?;

@@ -2,6 +2,7 @@ use super::{
     authenticator::{Key, USER_PRESENT, bytes, text},
     *,
 };
+use crate::Attestation;
 
 const OPTIONS: &str = "/api/mfa-devices/webauthn/options";
 const REGISTER: &str = "/api/mfa-devices/webauthn";
@@ -165,6 +166,34 @@ fn a_second_key_needs_a_proven_session_excludes_the_first_and_another_name() {
     let second = Key::new(&client.url);
     register(&mut client, "green", second.create(&asked)).has(201);
     assert_eq!(client.get("/api/mfa-devices").ok()["devices"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn an_app_whose_name_a_key_took_meanwhile_is_not_enabled() {
+    let world = World::new();
+    let mut client = world.user("ann");
+    let setup = client.post("/api/mfa-devices/totp", json!({"name": "blue"})).has(201);
+    let mut key = Key::new(&client.url);
+    let asked = options(&mut client, "blue");
+    register(&mut client, "blue", key.create(&asked)).has(201);
+    client.sign_in("ann", PASSWORD).ok();
+    let asked = client.post(PROOF_OPTIONS, json!({})).ok();
+    let proof = key.get(&asked);
+    prove(&mut client, proof).ok();
+    let (seed, now) = (setup["seed_base32"].as_str().unwrap(), world.hands.seconds());
+    let body = json!({"serial": setup["serial"], "code1": code(seed, now - 30), "code2": code(seed, now)});
+    client.post("/api/mfa-devices/totp/enable", body).refused(409, "EntityAlreadyExists");
+}
+
+#[test]
+fn attestation_is_asked_for_as_configured() {
+    for (attestation, text) in [(Attestation::None, "none"), (Attestation::Indirect, "indirect")] {
+        let hands = Hands::new();
+        let running = Server::start(Config { attestation, ..Config::ephemeral() }).unwrap();
+        let world = World { running, hands };
+        let mut client = world.user("ann");
+        assert_eq!(client.post(OPTIONS, json!({"name": "blue"})).ok()["attestation"], text);
+    }
 }
 
 #[test]
