@@ -1,0 +1,5 @@
+//! What tests of this crate and of others need beside the key: not part of the firmware.
+
+mod power_cut;
+
+pub use power_cut::{Broken, PowerCutFlash};
