@@ -85,6 +85,11 @@ impl<F: NorFlash, const N: usize> Log<F, N> {
         self.media.into_flash()
     }
 
+    #[cfg(any(test, feature = "testing"))]
+    pub(super) const fn flash_mut(&mut self) -> &mut F {
+        self.media.flash_mut()
+    }
+
     pub(super) fn secret(&self) -> &DeviceSecret {
         &self.superblock.secret
     }
@@ -283,11 +288,19 @@ impl<F: NorFlash, const N: usize> Log<F, N> {
     }
 
     /// Copies the live records of a page, in the order of their keys, and returns how many bytes they take.
-    fn move_live(&mut self, from: u32, to: u32, sequence: u32, carried: Carried<'_>) -> Result<u32, StoreError> {
+    fn move_live(
+        &mut self,
+        from: u32,
+        to: u32,
+        sequence: u32,
+        carried: Carried<'_>,
+    ) -> Result<u32, StoreError> {
         let mut buffer: ValueBuffer = [0; MAX_VALUE as usize];
         let mut moved = 0;
         for key in Addresses::<N>::keys() {
-            let Some(at) = self.addresses.get(key).filter(|&at| self.media.page_of(at) == from) else { continue };
+            let Some(at) = self.addresses.get(key).filter(|&at| self.media.page_of(at) == from) else {
+                continue;
+            };
             let target = self.media.start(to) + RECORDS + moved;
             if let Some((header, value)) = carried.filter(|(header, _)| header.key == key.number()) {
                 self.write_record(target, sequence, header, value)?;
@@ -306,7 +319,9 @@ impl<F: NorFlash, const N: usize> Log<F, N> {
     fn follow_moved(&mut self, from: u32, to: u32) -> Result<(), StoreError> {
         let mut target = self.media.start(to) + RECORDS;
         for key in Addresses::<N>::keys() {
-            let Some(at) = self.addresses.get(key).filter(|&at| self.media.page_of(at) == from) else { continue };
+            let Some(at) = self.addresses.get(key).filter(|&at| self.media.page_of(at) == from) else {
+                continue;
+            };
             let size = self.live_header(key, at)?.size();
             self.addresses.set(key, Some(target));
             target += size;

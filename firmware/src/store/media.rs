@@ -20,6 +20,11 @@ impl<F: NorFlash> Media<F> {
         self.flash
     }
 
+    #[cfg(any(test, feature = "testing"))]
+    pub(super) const fn flash_mut(&mut self) -> &mut F {
+        &mut self.flash
+    }
+
     /// Refuses a flash that the log cannot work on.
     pub(super) fn check(&self) -> Result<(), StoreError> {
         let unit = bytes(UNIT);

@@ -105,7 +105,8 @@ impl Superblock {
         let (Some(covered), Some(&crc)) = (bytes.get(..60), bytes.last_chunk::<4>()) else {
             return Ok(None);
         };
-        let number = |at: usize| bytes.get(at..).and_then(<[u8]>::first_chunk).map_or(0, |n| u32::from_le_bytes(*n));
+        let number =
+            |at: usize| bytes.get(at..).and_then(<[u8]>::first_chunk).map_or(0, |n| u32::from_le_bytes(*n));
         if !bytes.starts_with(&MAGIC) || Crc::new().with(covered).value() != u32::from_le_bytes(crc) {
             return Ok(None);
         }

@@ -66,7 +66,7 @@ impl<const WRITE: usize, const ERASE: usize, const PAGES: usize> PowerCutFlash<W
         }
     }
 
-    /// A flash with these bytes on it, all of them programmed.
+    /// A flash with these bytes on it. Where 16 bytes in a row are 0xFF they are taken for erased.
     ///
     /// # Panics
     ///
@@ -75,7 +75,9 @@ impl<const WRITE: usize, const ERASE: usize, const PAGES: usize> PowerCutFlash<W
     pub fn with_bytes(bytes: &[u8]) -> Self {
         let mut flash = Self::new();
         flash.bytes[..bytes.len()].copy_from_slice(bytes);
-        flash.used[..bytes.len()].fill(true);
+        for (used, bytes) in flash.used.chunks_mut(16).zip(flash.bytes.chunks(16)) {
+            used.fill(bytes.iter().any(|&byte| byte != 0xff));
+        }
         flash
     }
 
@@ -161,7 +163,8 @@ impl<const WRITE: usize, const ERASE: usize, const PAGES: usize> PowerCutFlash<W
         if !self.used[start..start + bytes.len()].contains(&true) {
             return Ok(());
         }
-        let Some(ghost) = self.ghosts.iter().position(|(at, bits)| *at == start && bits.len() == bytes.len()) else {
+        let Some(ghost) = self.ghosts.iter().position(|(at, bits)| *at == start && bits.len() == bytes.len())
+        else {
             panic!("programmed twice: {start}..+{}", bytes.len());
         };
         if self.corrects_errors {
@@ -263,7 +266,7 @@ impl<const WRITE: usize, const ERASE: usize, const PAGES: usize> NorFlash
         let range = from as usize..to as usize;
         if let Fate::Cut(reason) = fate {
             // Some flashes program every cell before they erase it.
-            let (mood, preprogram) = (self.random(), self.random() % 4 == 0);
+            let (mood, preprogram) = (self.random(), self.random().is_multiple_of(4));
             for at in range {
                 self.leave_half_way(at, if preprogram { 0 } else { 0xff }, mood);
             }
