@@ -90,7 +90,7 @@ where
     ) -> Result<Self, StoreError> {
         let _ = start;
         let store = Store::open(flash, &mut random)?;
-        let state = State { identity, credential_key: CredentialKey::new(store.secret()), now };
+        let state = State { identity, credential_key: CredentialKey::new(store.secret()?), now };
         Ok(Self { core: Core { state, store, random }, buffer, pending: None })
     }
 

@@ -9,7 +9,10 @@ use rand_core::CryptoRng;
 
 use crate::crypto::seal::{OVERHEAD, SealingKey};
 use crate::crypto::{Es256Key, Secret, Signature, sha256};
-use crate::store::{CredentialId, DeviceSecret};
+use crate::store::DeviceSecret;
+
+/// A credential id of ours.
+pub(crate) type CredentialId = heapless::Vec<u8, 128>;
 
 /// Bytes of a credential id.
 pub(crate) const CREDENTIAL_ID_LENGTH: usize = OVERHEAD + CONTENT_LENGTH;

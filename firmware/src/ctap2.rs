@@ -80,6 +80,8 @@ impl From<StoreError> for Status {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Full => Self::KEY_STORE_FULL,
+            StoreError::NotFound => Self::NO_CREDENTIALS,
+            _ => Self::OTHER,
         }
     }
 }

@@ -17,7 +17,7 @@
 //! Section numbers are those of CTAP 2.3 (Proposed Standard, 2026-02-26).
 #![no_std]
 
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 extern crate std;
 
 pub mod authenticator;
@@ -28,6 +28,8 @@ pub mod ctaphid;
 pub mod identity;
 pub mod key;
 pub mod store;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 
 pub use authenticator::Authenticator;
 pub use identity::Identity;

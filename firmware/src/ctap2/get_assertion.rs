@@ -10,9 +10,9 @@ use rand_core::CryptoRng;
 
 use super::Next;
 use crate::authenticator::{Core, State};
-use crate::credential::{CredentialSource, SigningKey};
+use crate::credential::{CredentialId, CredentialSource, SigningKey};
 use crate::crypto::sha256;
-use crate::store::{CredentialId, Reading};
+use crate::store::Reading;
 
 /// The assertion to make.
 pub(crate) struct Plan {

@@ -1,0 +1,89 @@
+//! A discoverable credential as a record.
+
+use heapless::{String, Vec};
+
+use super::codec::{Reader, Writer};
+
+/// The order in which credentials were made: the newest has the highest. At least 1.
+///
+/// It names a credential until that is replaced or deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CreationNumber(pub(super) u32);
+
+/// A discoverable credential.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credential {
+    /// The credential id, as the platform sees it.
+    pub id: Vec<u8, 128>,
+    /// SHA-256 of the RP id.
+    pub rp_id_hash: [u8; 32],
+    /// The RP id, perhaps shortened.
+    pub rp_id: String<256>,
+    /// The RP's name.
+    pub rp_name: Option<String<64>>,
+    /// The account.
+    pub user: User,
+    /// The `credProtect` level, 1 to 3; 0 if none was asked for.
+    pub cred_protect: u8,
+    /// The COSE algorithm identifier.
+    pub algorithm: i32,
+}
+
+/// The account that a credential is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// The user handle.
+    pub id: Vec<u8, 64>,
+    /// The account's name.
+    pub name: Option<String<64>>,
+    /// The name to show.
+    pub display_name: Option<String<64>>,
+}
+
+impl Credential {
+    pub(super) fn encode(&self, buffer: &mut [u8]) -> Option<usize> {
+        let mut writer = Writer::new(buffer);
+        let texts = self.texts();
+        let present =
+            texts.iter().zip([1, 2, 4]).filter(|(text, _)| text.is_some()).map(|(_, flag)| flag).sum();
+        writer.put(&[VERSION, present, self.cred_protect]);
+        writer.put(&self.algorithm.to_le_bytes());
+        writer.put_short(&self.id);
+        writer.put(&self.rp_id_hash);
+        writer.put_long(self.rp_id.as_bytes());
+        writer.put_short(&self.user.id);
+        for text in texts.into_iter().flatten() {
+            writer.put_short(text.as_bytes());
+        }
+        writer.finish()
+    }
+
+    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
+        let mut reader = Reader(bytes);
+        let [VERSION, present @ 0..=7, cred_protect] = reader.take()? else { return None };
+        let algorithm = i32::from_le_bytes(reader.take()?);
+        let id = Vec::from_slice(reader.short()?).ok()?;
+        let rp_id_hash = reader.take()?;
+        let rp_id = text(reader.long()?)?;
+        let user_id = Vec::from_slice(reader.short()?).ok()?;
+        let mut texts = [None, None, None];
+        for (place, flag) in texts.iter_mut().zip([1, 2, 4]) {
+            if present & flag != 0 {
+                *place = Some(text(reader.short()?)?);
+            }
+        }
+        let [rp_name, name, display_name] = texts;
+        let user = User { id: user_id, name, display_name };
+        reader.0.is_empty().then_some(Self { id, rp_id_hash, rp_id, rp_name, user, cred_protect, algorithm })
+    }
+
+    fn texts(&self) -> [Option<&String<64>>; 3] {
+        [self.rp_name.as_ref(), self.user.name.as_ref(), self.user.display_name.as_ref()]
+    }
+}
+
+fn text<const LENGTH: usize>(bytes: &[u8]) -> Option<String<LENGTH>> {
+    String::try_from(core::str::from_utf8(bytes).ok()?).ok()
+}
+
+const VERSION: u8 = 1;
