@@ -13,6 +13,8 @@ use crate::credential::CredentialKey;
 use crate::ctap2::{self, Next, Plan};
 use crate::ctaphid::{Request, Response};
 use crate::identity::Identity;
+use crate::pin;
+use crate::pin_uv_auth::PinUvAuth;
 use crate::store::{Store, StoreError};
 
 /// The authenticator over a flash `F`, a source of randomness `R` and message buffers `B`.
@@ -66,6 +68,7 @@ pub(crate) struct Core<F, R> {
 pub(crate) struct State {
     pub(crate) identity: Identity,
     pub(crate) credential_key: CredentialKey,
+    pub(crate) pin_uv_auth: PinUvAuth,
     /// The time of the input that is being handled.
     pub(crate) now: Instant,
 }
@@ -88,9 +91,10 @@ where
         start: Start,
         now: Instant,
     ) -> Result<Self, StoreError> {
-        let _ = start;
-        let store = Store::open(flash, &mut random)?;
-        let state = State { identity, credential_key: CredentialKey::new(store.secret()?), now };
+        let mut store = Store::open(flash, &mut random)?;
+        pin::start(&mut store, start)?;
+        let credential_key = CredentialKey::new(store.secret()?);
+        let state = State { identity, credential_key, pin_uv_auth: PinUvAuth::default(), now };
         Ok(Self { core: Core { state, store, random }, buffer, pending: None })
     }
 

@@ -3,9 +3,12 @@
 //! A command that needs presence is two functions. `check` reads the store and decides; it returns a plan and can write
 //! nothing. `act` carries the plan out when the user has touched the key.
 
+mod client_pin;
+mod extensions;
 mod get_assertion;
 mod get_info;
 mod make_credential;
+mod pin_uv_auth_param;
 
 use embedded_storage::nor_flash::NorFlash;
 use keywright_common::cbor::Encoder;
@@ -56,6 +59,7 @@ pub(crate) fn start<F: NorFlash, R: CryptoRng>(
         Command::MAKE_CREDENTIAL => make_credential::start(core, parameters),
         Command::GET_ASSERTION => get_assertion::start(core, parameters, out),
         Command::GET_INFO => get_info::run(core, out),
+        Command::CLIENT_PIN => client_pin::run(core, parameters, out),
         Command::SELECTION => Ok(Next::Wait(Plan::Selection)),
         _ => Err(Status::INVALID_COMMAND),
     }

@@ -9,6 +9,8 @@
 //! | [`ctaphid`] | channels, transactions, keepalives | nothing else |
 //! | [`authenticator`] | the request that waits for a touch | the commands |
 //! | `ctap2` | one file a command | state, store, randomness, crypto |
+//! | `pin` | the PIN, its retries and its policy | store, crypto |
+//! | `pin_uv_auth` | key agreement and the pinUvAuthToken | crypto |
 //! | `credential` | what is inside a credential id | crypto |
 //! | [`store`] | records on flash | flash, crypto |
 //! | [`crypto`] | every use of a cryptographic crate | nothing else |
@@ -27,6 +29,8 @@ mod ctap2;
 pub mod ctaphid;
 pub mod identity;
 pub mod key;
+mod pin;
+mod pin_uv_auth;
 pub mod store;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

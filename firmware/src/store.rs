@@ -33,7 +33,7 @@ mod reading;
 mod record;
 mod superblock;
 
-pub use credential::{CreationNumber, Credential, User};
+pub use credential::{CreationNumber, Credential, CredentialId, User};
 pub use error::StoreError;
 pub use index::Candidate;
 pub use pin::PinRecord;

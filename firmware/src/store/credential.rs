@@ -10,11 +10,14 @@ use super::codec::{Reader, Writer};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CreationNumber(pub(super) u32);
 
+/// A credential id: bytes that only the key that made them can read.
+pub type CredentialId = Vec<u8, 128>;
+
 /// A discoverable credential.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credential {
     /// The credential id, as the platform sees it.
-    pub id: Vec<u8, 128>,
+    pub id: CredentialId,
     /// SHA-256 of the RP id.
     pub rp_id_hash: [u8; 32],
     /// The RP id, perhaps shortened.
