@@ -2,6 +2,7 @@
 //!
 //! Secrets are owned values that wipe themselves; comparisons of secrets take the same time whatever they find.
 
+mod eddsa;
 mod es256;
 pub mod seal;
 
@@ -9,7 +10,11 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-pub(crate) use es256::{Es256Key, Signature};
+pub(crate) use eddsa::EdDsaKey;
+pub(crate) use es256::Es256Key;
+
+/// A signature in the form in which WebAuthn carries it: ASN.1 DER for ES256, 64 bytes for EdDSA.
+pub(crate) type Signature = heapless::Vec<u8, 72>;
 
 /// Secret bytes: wiped on drop, compared in constant time, never shown.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
