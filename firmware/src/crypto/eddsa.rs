@@ -7,18 +7,18 @@ use sha2::{Digest as _, Sha512};
 
 use super::{Secret, Signature};
 
-/// A private key: the seed, and what RFC 8032 makes of it for each signature. Wiped on drop by its crate.
-pub(crate) struct EdDsaKey(SigningKey);
+/// A private key: the seed alone. What its crate keeps beside it, the public point, is eight times as large.
+pub(crate) struct EdDsaKey(Secret<32>);
 
 impl EdDsaKey {
     /// The key with this seed; every seed is one.
     pub(crate) fn from_secret(secret: &Secret<32>) -> Self {
-        Self(SigningKey::from_bytes(secret.expose()))
+        Self(secret.clone())
     }
 
     /// The public key.
     pub(crate) fn public_key(&self) -> PublicKey {
-        PublicKey::EdDsa { x: self.0.verifying_key().to_bytes() }
+        PublicKey::EdDsa { x: SigningKey::from_bytes(self.0.expose()).verifying_key().to_bytes() }
     }
 
     /// Signs `parts`, one after the other.
@@ -27,7 +27,7 @@ impl EdDsaKey {
     /// prefix. It stays a secret if the entropy fails, and a fault in one of two signatures over the same message gives
     /// nothing to compare. Nobody who verifies can tell.
     pub(crate) fn sign(&self, parts: &[&[u8]], entropy: &[u8; 32]) -> Signature {
-        let mut expanded = ExpandedSecretKey::from(self.0.as_bytes());
+        let mut expanded = ExpandedSecretKey::from(self.0.expose());
         let hash = Sha512::new().chain_update(expanded.hash_prefix).chain_update(entropy).finalize();
         let mut hash = zeroize::Zeroizing::new(<[u8; 64]>::from(hash));
         expanded.hash_prefix.iter_mut().zip(hash.iter_mut()).for_each(|(to, from)| *to = *from);
