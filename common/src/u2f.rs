@@ -9,6 +9,8 @@ mod response;
 
 use core::fmt;
 
+use crate::cbor::Full;
+
 pub use apdu::{Apdu, Encoding, MAX_DATA};
 pub use request::{Authenticate, Control, Instruction, Register, Request};
 pub use response::{
@@ -70,6 +72,12 @@ impl fmt::Debug for StatusWord {
 impl fmt::Display for StatusWord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self, f)
+    }
+}
+
+impl From<Full> for StatusWord {
+    fn from(_: Full) -> Self {
+        Self::NO_PRECISE_DIAGNOSIS
     }
 }
 

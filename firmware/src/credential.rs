@@ -135,6 +135,11 @@ impl Policy {
     const DISCOVERABLE: u8 = 0x80;
     const CRED_PROTECT: u8 = 0x03;
 
+    /// Whether a request that verified no user and named the credential may use it (§12.1.1): level 3 may not be.
+    pub(crate) const fn allows_without_verification(self) -> bool {
+        self.cred_protect < 3
+    }
+
     fn to_byte(self) -> u8 {
         let discoverable = if self.discoverable { Self::DISCOVERABLE } else { 0 };
         discoverable | (self.cred_protect & Self::CRED_PROTECT)

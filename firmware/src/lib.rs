@@ -9,6 +9,8 @@
 //! | [`ctaphid`] | channels, transactions, keepalives | nothing else |
 //! | [`authenticator`] | the request that waits for a touch | the commands |
 //! | `ctap2` | one file a command | state, store, randomness, crypto |
+//! | `u2f` | register, authenticate and version, and the presence they take | state, store, randomness, crypto |
+//! | `attestation` | who speaks for a new credential | crypto |
 //! | `credential` | what is inside a credential id | crypto |
 //! | [`store`] | records on flash | flash, crypto |
 //! | [`crypto`] | every use of a cryptographic crate | nothing else |
@@ -20,6 +22,7 @@
 #[cfg(test)]
 extern crate std;
 
+mod attestation;
 pub mod authenticator;
 mod credential;
 pub mod crypto;
@@ -28,6 +31,7 @@ pub mod ctaphid;
 pub mod identity;
 pub mod key;
 pub mod store;
+mod u2f;
 
 pub use authenticator::Authenticator;
 pub use identity::Identity;

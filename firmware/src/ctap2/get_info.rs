@@ -13,7 +13,7 @@ use crate::credential::{CREDENTIAL_ID_LENGTH, CredentialSource};
 pub(super) fn run<F, R>(core: &Core<F, R>, out: &mut Encoder<'_>) -> Result<Next, Status> {
     let identity = &core.state.identity;
     out.map(9)?;
-    out.integer(VERSIONS)?.array(1)?.text("FIDO_2_0")?;
+    out.integer(VERSIONS)?.array(2)?.text("U2F_V2")?.text("FIDO_2_0")?;
     out.integer(AAGUID)?.bytes(&identity.aaguid)?;
     out.integer(OPTIONS)?.map(3)?;
     out.text("rk")?.boolean(false)?.text("up")?.boolean(true)?.text("plat")?.boolean(false)?;
