@@ -7,6 +7,7 @@ use keywright_common::cbor::Encoder;
 use keywright_common::ctaphid::{Command, Message};
 use keywright_common::status::Status;
 use keywright_common::time::{Instant, Millis};
+use keywright_common::u2f::StatusWord;
 use rand_core::CryptoRng;
 
 use crate::credential::CredentialKey;
@@ -16,6 +17,7 @@ use crate::identity::Identity;
 use crate::pin;
 use crate::pin_uv_auth::PinUvAuth;
 use crate::store::{Store, StoreError};
+use crate::u2f::{self, Presence};
 
 /// The authenticator over a flash `F`, a source of randomness `R` and message buffers `B`.
 pub struct Authenticator<F, R, B> {
@@ -23,6 +25,8 @@ pub struct Authenticator<F, R, B> {
     /// For the next response; the request's buffer takes its place.
     buffer: B,
     pending: Option<Pending<B>>,
+    /// U2F's requests do not become pending.
+    presence: Presence,
 }
 
 /// What has become of a request.
@@ -95,7 +99,7 @@ where
         pin::start(&mut store, start)?;
         let credential_key = CredentialKey::new(store.secret()?);
         let state = State { identity, credential_key, pin_uv_auth: PinUvAuth::default(), now };
-        Ok(Self { core: Core { state, store, random }, buffer, pending: None })
+        Ok(Self { core: Core { state, store, random }, buffer, pending: None, presence: Presence::default() })
     }
 
     /// Begins a request. One that is still pending is given up: the transport does not hand out a second one.
@@ -104,15 +108,19 @@ where
         self.pending = None;
         match request.command {
             Command::CBOR => self.advance(request, |core, message, out| ctap2::start(core, message, out)),
-            _ => self.answer(request, &SW_INS_NOT_SUPPORTED),
+            // The transport hands out no third command.
+            _ => self.message(request),
         }
     }
 
-    /// The user touched the key. `None` if nothing waits for it.
+    /// The user touched the key. `None` if no request waits for it; it may then serve the next one of U2F.
     pub fn touch(&mut self, now: Instant) -> Option<Progress<B>> {
         self.core.state.now = now;
         // A touch counts only if it comes later than the request it is for.
-        let Pending { request, plan, .. } = self.pending.take()?;
+        let Some(Pending { request, plan, .. }) = self.pending.take() else {
+            self.presence.touch(now);
+            return None;
+        };
         Some(self.advance(request, |core, message, out| {
             ctap2::act(core, plan, message.get(1..).unwrap_or_default(), out)
         }))
@@ -120,6 +128,7 @@ where
 
     /// The user declined. `None` if nothing waits for an answer.
     pub fn decline(&mut self, now: Instant) -> Option<Progress<B>> {
+        self.presence.clear();
         self.give_up(Status::OPERATION_DENIED, now)
     }
 
@@ -130,18 +139,20 @@ where
 
     /// Does what is due at `now`: a request that the user did not answer.
     pub fn handle_timeout(&mut self, now: Instant) -> Option<Progress<B>> {
+        self.presence.expire(now);
         let status = self.pending.as_ref().filter(|pending| pending.deadline <= now)?.plan.timeout_status();
         self.give_up(status, now)
     }
 
     /// When [`Authenticator::handle_timeout`] must be called next.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.pending.as_ref().map(|pending| pending.deadline)
+        let of_pending = self.pending.as_ref().map(|pending| pending.deadline);
+        of_pending.into_iter().chain(self.presence.deadline()).min()
     }
 
     /// What the user is asked to do now.
     pub fn wanted_touch(&self) -> Option<Touch> {
-        self.pending.as_ref().map(|_| Touch::Press)
+        (self.pending.is_some() || self.presence.is_wanted()).then_some(Touch::Press)
     }
 
     fn give_up(&mut self, status: Status, now: Instant) -> Option<Progress<B>> {
@@ -166,6 +177,8 @@ where
             Ok(Next::Wait(plan)) => {
                 let deadline = self.core.state.now + USER_ACTION_TIMEOUT;
                 self.pending = Some(Pending { request, plan, deadline });
+                // From now on a touch is for this request, and one that was for U2F must not become it.
+                self.presence.clear();
                 Progress::TouchWanted(Touch::Press)
             }
             Ok(Next::Done) => {
@@ -173,6 +186,22 @@ where
                 self.done(request)
             }
             Err(status) => self.answer(request, &[status.0]),
+        }
+    }
+
+    /// Answers a CTAPHID_MSG: U2F never waits.
+    fn message(&mut self, request: Request<B>) -> Progress<B> {
+        let mut out = Encoder::new(self.buffer.buffer_mut());
+        let message = request.message.as_slice();
+        let answer = u2f::run(&mut self.core, &mut self.presence, request.channel, message, &mut out)
+            .and_then(|()| Ok(out.raw(&StatusWord::NO_ERROR.to_bytes()).map(drop)?));
+        let length = out.len();
+        match answer {
+            Ok(()) => {
+                self.buffer.set_length(length);
+                self.done(request)
+            }
+            Err(word) => self.answer(request, &word.to_bytes()),
         }
     }
 
@@ -190,5 +219,6 @@ where
 
 /// §6.1.2 step 14 leaves the time to the authenticator; 30 s is what platforms expect.
 const USER_ACTION_TIMEOUT: Millis = Millis(30_000);
-/// ISO 7816-4: the instruction is not supported.
-const SW_INS_NOT_SUPPORTED: [u8; 2] = [0x6d, 0x00];
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,7 @@ use keywright_common::ctap2::extensions::CredProtect;
 use rand_core::CryptoRng;
 
 use crate::crypto::seal::{OVERHEAD, SealingKey};
-use crate::crypto::{Es256Key, Secret, Signature, hmac_sha256, sha256};
+use crate::crypto::{EdDsaKey, Es256Key, Secret, Signature, hmac_sha256, sha256};
 use crate::store::{CredentialId, DeviceSecret};
 
 /// Bytes of a credential id.
@@ -40,6 +40,8 @@ pub(crate) struct Policy {
 pub(crate) enum SigningKey {
     /// ES256.
     Es256(Es256Key),
+    /// EdDSA.
+    EdDsa(EdDsaKey),
 }
 
 impl CredentialKey {
@@ -51,11 +53,15 @@ impl CredentialKey {
 
 impl CredentialSource {
     /// The algorithms that a credential can have, best first.
-    pub(crate) const ALGORITHMS: [Algorithm; 1] = [Algorithm::ES256];
+    pub(crate) const ALGORITHMS: [Algorithm; 2] = [Algorithm::ES256, Algorithm::EDDSA];
 
     /// Draws a new credential.
     pub(crate) fn generate(algorithm: Algorithm, policy: Policy, random: &mut impl CryptoRng) -> Self {
-        Self { algorithm, policy, secret: Es256Key::random_secret(random) }
+        let secret = match algorithm {
+            Algorithm::EDDSA => Secret::random(random),
+            _ => Es256Key::random_secret(random),
+        };
+        Self { algorithm, policy, secret }
     }
 
     /// Seals the credential for one relying party.
@@ -88,7 +94,11 @@ impl CredentialSource {
 
     /// The private key.
     pub(crate) fn signing_key(&self) -> Option<SigningKey> {
-        Es256Key::from_secret(&self.secret).map(SigningKey::Es256)
+        match self.algorithm {
+            Algorithm::ES256 => Es256Key::from_secret(&self.secret).map(SigningKey::Es256),
+            Algorithm::EDDSA => Some(SigningKey::EdDsa(EdDsaKey::from_secret(&self.secret))),
+            _ => None,
+        }
     }
 
     /// hmac-secret's CredRandomWithUV or CredRandomWithoutUV (§12.7). Every credential has both, whether or not they were
@@ -114,17 +124,17 @@ impl SigningKey {
     pub(crate) fn public_key(&self) -> PublicKey {
         match self {
             Self::Es256(key) => key.public_key(),
+            Self::EdDsa(key) => key.public_key(),
         }
     }
 
     /// Signs `parts`, one after the other.
     pub(crate) fn sign(&self, parts: &[&[u8]], random: &mut impl CryptoRng) -> Signature {
+        let mut entropy = zeroize::Zeroizing::new([0; 32]);
+        random.fill_bytes(&mut *entropy);
         match self {
-            Self::Es256(key) => {
-                let mut entropy = zeroize::Zeroizing::new([0; 32]);
-                random.fill_bytes(&mut *entropy);
-                key.sign(&sha256(parts), &entropy)
-            }
+            Self::Es256(key) => key.sign(&sha256(parts), &entropy),
+            Self::EdDsa(key) => key.sign(parts, &entropy),
         }
     }
 }
@@ -166,7 +176,7 @@ fn algorithm_of(code: u8) -> Option<Algorithm> {
 const VERSION: u8 = 1;
 const CONTENT_LENGTH: usize = 35;
 /// Algorithms as credential ids name them; part of the format.
-const CODES: [(u8, Algorithm); 1] = [(1, Algorithm::ES256)];
+const CODES: [(u8, Algorithm); 2] = [(1, Algorithm::ES256), (2, Algorithm::EDDSA)];
 
 #[cfg(test)]
 mod tests {

@@ -4,6 +4,7 @@
 
 mod cbc;
 mod ecdh;
+mod eddsa;
 mod es256;
 mod mac;
 pub mod seal;
@@ -14,8 +15,12 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 
 pub(crate) use cbc::AesCbc;
 pub(crate) use ecdh::KeyAgreementKey;
-pub(crate) use es256::{Es256Key, Signature};
+pub(crate) use eddsa::EdDsaKey;
+pub(crate) use es256::Es256Key;
 pub(crate) use mac::{are_equal, hkdf_sha256, hmac_sha256};
+
+/// A signature in the form in which WebAuthn carries it: ASN.1 DER for ES256, 64 bytes for EdDSA.
+pub(crate) type Signature = heapless::Vec<u8, 72>;
 
 /// Secret bytes: wiped on drop, compared in constant time, never shown.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]

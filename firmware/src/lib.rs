@@ -11,6 +11,8 @@
 //! | `ctap2` | one file a command | state, store, randomness, crypto |
 //! | `pin` | the PIN, its retries and its policy | store, crypto |
 //! | `pin_uv_auth` | key agreement and the pinUvAuthToken | crypto |
+//! | `u2f` | register, authenticate and version, and the presence they take | state, store, randomness, crypto |
+//! | `attestation` | who speaks for a new credential | crypto |
 //! | `credential` | what is inside a credential id | crypto |
 //! | [`store`] | records on flash | flash, crypto |
 //! | [`crypto`] | every use of a cryptographic crate | nothing else |
@@ -22,6 +24,7 @@
 #[cfg(any(test, feature = "testing"))]
 extern crate std;
 
+mod attestation;
 pub mod authenticator;
 mod credential;
 pub mod crypto;
@@ -34,6 +37,7 @@ mod pin_uv_auth;
 pub mod store;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+mod u2f;
 
 pub use authenticator::Authenticator;
 pub use identity::Identity;

@@ -13,6 +13,6 @@ mod flash;
 mod random;
 mod simulation;
 
-pub use flash::RamFlash;
+pub use flash::{Changes, RamFlash};
 pub use random::TestRandom;
 pub use simulation::{IDENTITY, Simulation, User, map, value_at};

@@ -56,8 +56,12 @@ impl Simulation {
 
     /// A key over a flash with content.
     pub fn with(identity: Identity, flash: RamFlash, start: Start) -> Self {
+        Self::with_random(identity, flash, TestRandom(7), start)
+    }
+
+    /// A key that draws other bytes: another seed over an empty flash is another key.
+    pub fn with_random(identity: Identity, flash: RamFlash, random: TestRandom, start: Start) -> Self {
         let buffers = [Box::new(Message::new()), Box::new(Message::new())];
-        let random = TestRandom(7);
         let key = Key::new(identity, flash, random, buffers, start, Instant::ZERO).unwrap();
         let mut simulation = Self {
             key,

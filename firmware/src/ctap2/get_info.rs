@@ -17,7 +17,7 @@ pub(super) fn run<F: NorFlash, R>(core: &mut Core<F, R>, out: &mut Encoder<'_>) 
     let pin_is_set = core.store.reading().pin()?.is_some();
     let identity = &core.state.identity;
     out.map(12)?;
-    out.integer(VERSIONS)?.array(1)?.text("FIDO_2_0")?;
+    out.integer(VERSIONS)?.array(2)?.text("U2F_V2")?.text("FIDO_2_0")?;
     out.integer(EXTENSIONS)?.array(extensions::SUPPORTED.len())?;
     for extension in extensions::SUPPORTED {
         out.text(extension)?;

@@ -13,9 +13,8 @@ use rand_core::CryptoRng;
 use super::pin_uv_auth_param::Verification;
 use super::{Next, extensions};
 use crate::authenticator::{Core, State};
-use crate::credential::{CredentialSource, Policy, SigningKey};
-use crate::crypto::{Signature, sha256};
-use crate::identity::Attestation;
+use crate::credential::{CredentialSource, Policy};
+use crate::crypto::sha256;
 use crate::store::Reading;
 
 /// The credential to make.
@@ -133,36 +132,11 @@ pub(super) fn act<F: NorFlash, R: CryptoRng>(
     encode_attested_credential(&core.state.identity.aaguid, &id, &key.public_key(), &mut auth_data)?;
     extensions::encode_creation_outputs(plan.extensions, &mut auth_data)?;
 
-    attest(core, &key, auth_data.written(), request.client_data_hash, out)?;
+    out.map(3)?;
+    let attestation = &core.state.identity.attestation;
+    attestation.write(&key, auth_data.written(), request.client_data_hash, &mut core.random, out)?;
     Ok(Next::Done)
 }
 
-/// Writes the attestation object (§6.1.2 step 20, WebAuthn §8.2 and §8.7).
-fn attest<F, R: CryptoRng>(
-    core: &mut Core<F, R>,
-    key: &SigningKey,
-    auth_data: &[u8],
-    client_data_hash: &[u8; 32],
-    out: &mut Encoder<'_>,
-) -> Result<(), Status> {
-    out.map(3)?;
-    match core.state.identity.attestation {
-        Attestation::None => {
-            out.integer(FMT)?.text("none")?.integer(AUTH_DATA)?.bytes(auth_data)?;
-            out.integer(ATT_STMT)?.map(0)?;
-        }
-        Attestation::PackedSelf => {
-            let signature: Signature = key.sign(&[auth_data, client_data_hash], &mut core.random);
-            out.integer(FMT)?.text("packed")?.integer(AUTH_DATA)?.bytes(auth_data)?;
-            out.integer(ATT_STMT)?.map(2)?;
-            out.text("alg")?.integer(key.public_key().algorithm().0)?.text("sig")?.bytes(&signature)?;
-        }
-    }
-    Ok(())
-}
-
-const FMT: i32 = 0x01;
-const AUTH_DATA: i32 = 0x02;
-const ATT_STMT: i32 = 0x03;
 /// Fixed part, AAGUID, id, public key, and room for extension outputs.
 const MAX_AUTH_DATA: usize = 512;

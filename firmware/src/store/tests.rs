@@ -62,7 +62,7 @@ fn largest(user: u8) -> Credential {
 }
 
 fn pin(retries: u8) -> PinRecord {
-    PinRecord { verifier: [0xa5; 32], retries, length_code_points: 6, min_pin_length: 4, force_change: false }
+    PinRecord { verifier: Secret::new([0xa5; 32]), retries, consecutive_mismatches: 1, length_code_points: 6 }
 }
 
 fn recycle<F: NorFlash, const N: usize>(store: &mut Store<F, N>) {
@@ -93,8 +93,7 @@ fn what_was_stored_is_found_after_a_start() {
     assert!(*store.secret().unwrap() == secret);
     let mut reading = store.reading();
     let found = reading.pin().unwrap().unwrap();
-    assert_eq!((found.verifier, found.retries, found.force_change), ([0xa5; 32], 8, false));
-    assert_eq!((found.length_code_points, found.min_pin_length), (6, 4));
+    assert_eq!(found, pin(8));
     assert_eq!(reading.credential(number).unwrap().unwrap(), credential(1, 1, "alice"));
     assert_eq!(reading.credential(big).unwrap().unwrap(), largest(2));
 }

@@ -1,1 +1,3 @@
 //! The Keywright security key on a PC.
+
+pub mod attestation;
