@@ -44,12 +44,12 @@ impl Attestation {
         match self {
             Self::None => drop(out.map(0)?),
             Self::PackedSelf => {
-                let (algorithm, signature) = (key.public_key().algorithm().0, key.sign(&signed, random));
+                let (algorithm, signature) = (key.algorithm().0, key.sign(&signed, random));
                 out.map(2)?.text("alg")?.integer(algorithm)?.text("sig")?.bytes(&signature)?;
             }
             Self::Packed(batch) => {
                 let key = batch.signing_key().ok_or(Status::OTHER)?;
-                let (algorithm, signature) = (key.public_key().algorithm().0, key.sign(&signed, random));
+                let (algorithm, signature) = (key.algorithm().0, key.sign(&signed, random));
                 out.map(3)?.text("alg")?.integer(algorithm)?.text("sig")?.bytes(&signature)?;
                 out.text("x5c")?.array(batch.chain.len())?;
                 for certificate in batch.chain {

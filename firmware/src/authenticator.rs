@@ -10,13 +10,12 @@ use keywright_common::time::{Instant, Millis};
 use keywright_common::u2f::StatusWord;
 use rand_core::CryptoRng;
 
-use crate::credential::CredentialKey;
 use crate::ctap2::{self, Next, Plan};
 use crate::ctaphid::{Request, Response};
 use crate::identity::Identity;
 use crate::pin;
-use crate::pin_uv_auth::PinUvAuth;
-use crate::store::{Store, StoreError};
+use crate::state::State;
+use crate::store::{Recycling, Store, StoreError};
 use crate::u2f::{self, Presence};
 
 /// The authenticator over a flash `F`, a source of randomness `R` and message buffers `B`.
@@ -36,6 +35,8 @@ pub enum Progress<B> {
     Done(Response<B>),
     /// It waits for the user: [`Authenticator::touch`], [`Authenticator::decline`] or [`Authenticator::cancel`].
     TouchWanted(Touch),
+    /// There is more to do: [`Authenticator::resume`], when the transport has been served.
+    Working,
 }
 
 /// What the user is asked to do.
@@ -54,11 +55,12 @@ pub enum Start {
     Warm,
 }
 
-/// A request between `check` and `act`.
+/// A request that is not answered yet.
 struct Pending<B> {
     request: Request<B>,
     plan: Plan,
-    deadline: Instant,
+    /// Until when the user may act; `None` once the work has begun.
+    deadline: Option<Instant>,
 }
 
 /// What commands act on.
@@ -66,15 +68,6 @@ pub(crate) struct Core<F, R> {
     pub(crate) state: State,
     pub(crate) store: Store<F>,
     pub(crate) random: R,
-}
-
-/// What commands know beside the store.
-pub(crate) struct State {
-    pub(crate) identity: Identity,
-    pub(crate) credential_key: CredentialKey,
-    pub(crate) pin_uv_auth: PinUvAuth,
-    /// The time of the input that is being handled.
-    pub(crate) now: Instant,
 }
 
 impl<F, R, B> Authenticator<F, R, B>
@@ -85,26 +78,25 @@ where
 {
     /// Opens the store on `flash` and begins. `buffer` is for responses.
     ///
-    /// # Errors
-    /// Whatever keeps the store from being opened: the key must show a fault and answer nothing.
-    pub fn new(
-        identity: Identity,
-        flash: F,
-        mut random: R,
-        buffer: B,
-        start: Start,
-        now: Instant,
-    ) -> Result<Self, StoreError> {
-        let mut store = Store::open(flash, &mut random)?;
-        pin::start(&mut store, start)?;
-        let credential_key = CredentialKey::new(store.secret()?);
-        let state = State { identity, credential_key, pin_uv_auth: PinUvAuth::default(), now };
-        Ok(Self { core: Core { state, store, random }, buffer, pending: None, presence: Presence::default() })
+    /// A store that cannot be read is a [fault](Self::fault): every command that needs it fails, and only a reset helps.
+    pub fn new(identity: Identity, flash: F, mut random: R, buffer: B, start: Start, now: Instant) -> Self {
+        let mut store = Store::open_or_fault(flash, &mut random);
+        // If it fails, a block outlives the power-up: the safe side to err on.
+        let _ = pin::start(&mut store, start);
+        let power_up = (start == Start::PowerUp).then_some(now);
+        let state = State::new(identity, store.secret().ok(), power_up, now);
+        Self { core: Core { state, store, random }, buffer, pending: None, presence: Presence::default() }
+    }
+
+    /// Why the store cannot be used, if it cannot: to be shown to the user.
+    pub fn fault(&self) -> Option<StoreError> {
+        self.core.store.fault()
     }
 
     /// Begins a request. One that is still pending is given up: the transport does not hand out a second one.
     pub fn start(&mut self, request: Request<B>, now: Instant) -> Progress<B> {
         self.core.state.now = now;
+        self.core.state.channel = request.channel;
         self.pending = None;
         match request.command {
             Command::CBOR => self.advance(request, |core, message, out| ctap2::start(core, message, out)),
@@ -117,13 +109,24 @@ where
     pub fn touch(&mut self, now: Instant) -> Option<Progress<B>> {
         self.core.state.now = now;
         // A touch counts only if it comes later than the request it is for.
-        let Some(Pending { request, plan, .. }) = self.pending.take() else {
+        if self.pending.is_none() {
             self.presence.touch(now);
-            return None;
-        };
-        Some(self.advance(request, |core, message, out| {
-            ctap2::act(core, plan, message.get(1..).unwrap_or_default(), out)
-        }))
+        }
+        let pending = self.pending.take_if(|pending| pending.deadline.is_some())?;
+        Some(self.act(pending))
+    }
+
+    /// Goes on with work that was left for the transport's sake. `None` if there is none.
+    pub fn resume(&mut self, now: Instant) -> Option<Progress<B>> {
+        self.core.state.now = now;
+        let pending = self.pending.take_if(|pending| pending.deadline.is_none())?;
+        Some(self.act(pending))
+    }
+
+    /// Does a piece of the work that is best done while nothing else is asked for: makes room ahead of need, with at
+    /// most one erase. Whether there is more of it.
+    pub fn idle(&mut self) -> bool {
+        self.pending.is_none() && matches!(self.core.store.recycle_step(), Ok(Recycling::More))
     }
 
     /// The user declined. `None` if nothing waits for an answer.
@@ -140,25 +143,34 @@ where
     /// Does what is due at `now`: a request that the user did not answer.
     pub fn handle_timeout(&mut self, now: Instant) -> Option<Progress<B>> {
         self.presence.expire(now);
-        let status = self.pending.as_ref().filter(|pending| pending.deadline <= now)?.plan.timeout_status();
-        self.give_up(status, now)
+        let pending =
+            self.pending.as_ref().filter(|pending| pending.deadline.is_some_and(|due| due <= now))?;
+        self.give_up(pending.plan.timeout_status(), now)
     }
 
     /// When [`Authenticator::handle_timeout`] must be called next.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let of_pending = self.pending.as_ref().map(|pending| pending.deadline);
+        let of_pending = self.pending.as_ref().and_then(|pending| pending.deadline);
         of_pending.into_iter().chain(self.presence.deadline()).min()
     }
 
     /// What the user is asked to do now.
     pub fn wanted_touch(&self) -> Option<Touch> {
-        (self.pending.is_some() || self.presence.is_wanted()).then_some(Touch::Press)
+        let is_waiting = self.pending.as_ref().is_some_and(|pending| pending.deadline.is_some());
+        (is_waiting || self.presence.is_wanted()).then_some(Touch::Press)
     }
 
     fn give_up(&mut self, status: Status, now: Instant) -> Option<Progress<B>> {
         self.core.state.now = now;
-        let Pending { request, .. } = self.pending.take()?;
+        // Work that has begun is finished: a reset cannot be half done.
+        let Pending { request, .. } = self.pending.take_if(|pending| pending.deadline.is_some())?;
         Some(self.answer(request, &[status.0]))
+    }
+
+    fn act(&mut self, Pending { request, plan, .. }: Pending<B>) -> Progress<B> {
+        self.advance(request, |core, message, out| {
+            ctap2::act(core, plan, message.get(1..).unwrap_or_default(), out)
+        })
     }
 
     /// Runs a step of a command and does with the request what the step says.
@@ -176,10 +188,14 @@ where
         match next {
             Ok(Next::Wait(plan)) => {
                 let deadline = self.core.state.now + USER_ACTION_TIMEOUT;
-                self.pending = Some(Pending { request, plan, deadline });
+                self.pending = Some(Pending { request, plan, deadline: Some(deadline) });
                 // From now on a touch is for this request, and one that was for U2F must not become it.
                 self.presence.clear();
                 Progress::TouchWanted(Touch::Press)
+            }
+            Ok(Next::Work(plan)) => {
+                self.pending = Some(Pending { request, plan, deadline: None });
+                Progress::Working
             }
             Ok(Next::Done) => {
                 self.buffer.set_length(length);

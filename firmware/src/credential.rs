@@ -120,7 +120,15 @@ impl CredentialSource {
 }
 
 impl SigningKey {
-    /// The public key.
+    /// The key's algorithm.
+    pub(crate) const fn algorithm(&self) -> Algorithm {
+        match self {
+            Self::Es256(_) => Algorithm::ES256,
+            Self::EdDsa(_) => Algorithm::EDDSA,
+        }
+    }
+
+    /// The public key; computed anew at each call.
     pub(crate) fn public_key(&self) -> PublicKey {
         match self {
             Self::Es256(key) => key.public_key(),

@@ -13,6 +13,8 @@
 //! | `pin_uv_auth` | key agreement and the pinUvAuthToken | crypto |
 //! | `u2f` | register, authenticate and version, and the presence they take | state, store, randomness, crypto |
 //! | `attestation` | who speaks for a new credential | crypto |
+//! | `lookup` | which credentials a request may use | store, crypto |
+//! | `state` | what commands know beside the store | nothing else |
 //! | `credential` | what is inside a credential id | crypto |
 //! | [`store`] | records on flash | flash, crypto |
 //! | [`crypto`] | every use of a cryptographic crate | nothing else |
@@ -32,8 +34,10 @@ mod ctap2;
 pub mod ctaphid;
 pub mod identity;
 pub mod key;
+mod lookup;
 mod pin;
 mod pin_uv_auth;
+mod state;
 pub mod store;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

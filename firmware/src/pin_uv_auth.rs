@@ -103,6 +103,24 @@ impl PinUvAuth {
         token.authorize(permission, rp_id_hash)
     }
 
+    /// §6.8: whether the token allows this of credential management. `rp_id_hash` is the relying party that the subcommand
+    /// is about, if it is about one: a token for one relying party allows nothing else. Binds nothing.
+    ///
+    /// # Errors
+    /// `PIN_AUTH_INVALID`, whichever part does not hold.
+    pub(crate) fn authorize_management(
+        &mut self,
+        PinUvAuthParam { protocol, param }: PinUvAuthParam<'_>,
+        message: &[&[u8]],
+        rp_id_hash: Option<&[u8; 32]>,
+        now: Instant,
+    ) -> Result<(), Status> {
+        self.token = self.token.take().filter(|token| token.is_live(now));
+        let token = self.token.as_mut().ok_or(Status::PIN_AUTH_INVALID)?;
+        token.verify(protocol, message, param)?;
+        token.authorize_management(rp_id_hash)
+    }
+
     /// clearUserVerifiedFlag() and clearPinUvAuthTokenPermissionsExceptLbw() (§6.5.2.1).
     ///
     /// There is no userPresent flag to clear: a PIN says nothing of presence, so it would never be set.

@@ -33,6 +33,7 @@ mod reading;
 mod record;
 mod superblock;
 
+pub(crate) use credential::truncated;
 pub use credential::{CreationNumber, Credential, CredentialId, User};
 pub use error::StoreError;
 pub use index::Candidate;

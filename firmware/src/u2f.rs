@@ -17,8 +17,10 @@ use keywright_common::u2f::{
 };
 use rand_core::CryptoRng;
 
-use crate::authenticator::{Core, State};
+use crate::authenticator::Core;
 use crate::credential::{CredentialSource, Policy, SigningKey};
+use crate::lookup;
+use crate::state::State;
 use crate::store::{Reading, StoreError};
 
 pub(crate) use presence::Presence;
@@ -39,7 +41,7 @@ pub(crate) fn run<F: NorFlash, R: CryptoRng>(
     out: &mut Encoder<'_>,
 ) -> Result<(), StatusWord> {
     let request = Request::parse(message)?;
-    let plan = check(&core.state, &request, core.store.reading())?;
+    let plan = check(&core.state, &request, &mut core.store.reading())?;
     if plan.needs_presence() && !presence.take(channel, core.state.now) {
         return Err(StatusWord::CONDITIONS_NOT_SATISFIED);
     }
@@ -49,7 +51,7 @@ pub(crate) fn run<F: NorFlash, R: CryptoRng>(
 fn check<'a, F: NorFlash>(
     state: &State,
     request: &Request<'a>,
-    store: Reading<'_, F>,
+    store: &mut Reading<'_, F>,
 ) -> Result<Plan<'a>, StatusWord> {
     let request = match request {
         Request::Version => return Ok(Plan::Version),
@@ -57,7 +59,7 @@ fn check<'a, F: NorFlash>(
         Request::Authenticate(request) => *request,
     };
     // Raw Message Formats §5.1: a key handle that is not known is told without the user.
-    let key = find(state, &request, &store).ok_or(StatusWord::WRONG_DATA)?;
+    let key = find(state, &request, store)?.ok_or(StatusWord::WRONG_DATA)?;
     let user_presence = match request.control {
         Control::CheckOnly => return Err(StatusWord::CONDITIONS_NOT_SATISFIED),
         Control::EnforceUserPresenceAndSign => USER_PRESENT,
@@ -67,19 +69,15 @@ fn check<'a, F: NorFlash>(
     Ok(Plan::Authenticate { request, key, user_presence })
 }
 
-/// The key behind a key handle, if U2F may use it.
+/// The key behind a key handle, if U2F may use it: it verifies no user, and knows one algorithm.
 fn find<F: NorFlash>(
     state: &State,
     request: &Authenticate<'_>,
-    _store: &Reading<'_, F>,
-) -> Option<SigningKey> {
-    let source = CredentialSource::unwrap(&state.credential_key, request.application, request.key_handle)?;
-    // U2F verifies no user and knows one algorithm. A discoverable credential counts only while the store holds its
-    // record, and it holds none yet.
-    let is_usable = source.algorithm == Algorithm::ES256
-        && source.policy.shows(false, true)
-        && !source.policy.discoverable;
-    if is_usable { source.signing_key() } else { None }
+    store: &mut Reading<'_, F>,
+) -> Result<Option<SigningKey>, StatusWord> {
+    let named = lookup::named(state, store, request.application, request.key_handle, false);
+    let named = named.map_err(|_| FAILED)?.filter(|named| named.source.algorithm == Algorithm::ES256);
+    Ok(named.and_then(|named| named.source.signing_key()))
 }
 
 impl Plan<'_> {
@@ -115,7 +113,9 @@ fn register<F, R: CryptoRng>(
     let Core { state, random, .. } = core;
     let policy = Policy { discoverable: false, cred_protect: CredProtect::default() };
     let source = CredentialSource::generate(Algorithm::ES256, policy, random);
-    let id = source.wrap(&state.credential_key, request.application, random).ok_or(FAILED)?;
+    let id = source
+        .wrap(state.credential_key().map_err(|_| FAILED)?, request.application, random)
+        .ok_or(FAILED)?;
     let key = source.signing_key().ok_or(FAILED)?;
     let public_key = uncompressed(&key.public_key()).ok_or(FAILED)?;
     let signed: [&[u8]; 5] = [&[0x00], request.application, request.challenge, &id, &public_key];

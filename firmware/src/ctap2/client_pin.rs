@@ -196,6 +196,6 @@ fn mandatory<T>(member: Option<T>) -> Result<T, Status> {
 }
 
 /// The permissions whose features the key has.
-const SUPPORTED: Permissions = Permissions::MC.with(Permissions::GA);
+const SUPPORTED: Permissions = Permissions::MC.with(Permissions::GA).with(Permissions::CM);
 /// The longest response is a COSE_Key.
 const MAX_RESPONSE: usize = 96;

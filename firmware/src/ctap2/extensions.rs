@@ -48,37 +48,46 @@ pub(super) fn protocol(input: &HmacSecret<'_>) -> Result<Protocol, Status> {
     input.pin_uv_auth_protocol.map_or(Ok(Protocol::One), |number| Protocol::requested(Some(number)))
 }
 
-/// §12.7: the HMAC of each salt under CredRandom, encrypted for the platform.
-///
-/// # Errors
-/// `INVALID_PARAMETER` if the platform's key is not on the curve, or if not one salt or two were encrypted;
-/// `PIN_AUTH_INVALID` if `saltAuth` is wrong.
-pub(super) fn hmac_secret(
-    pin_uv_auth: &mut PinUvAuth,
-    cred_random: &Secret<32>,
-    input: &HmacSecret<'_>,
-    random: &mut impl CryptoRng,
-) -> Result<Ciphertext, Status> {
-    let shared = pin_uv_auth.decapsulate(protocol(input)?, input.key_agreement, random)?;
-    if !shared.verify(&[input.salt_enc], input.salt_auth) {
-        return Err(Status::PIN_AUTH_INVALID);
-    }
-    outputs(&shared, cred_random, input.salt_enc, random).ok_or(Status::INVALID_PARAMETER)
+/// hmac-secret's salts, one or two, and the secret under which their outputs go back.
+pub(crate) struct Salts {
+    shared: SharedSecret,
+    first: Secret<32>,
+    second: Option<Secret<32>>,
 }
 
-fn outputs(
-    shared: &SharedSecret,
-    cred_random: &Secret<32>,
-    salt_enc: &[u8],
-    random: &mut impl CryptoRng,
-) -> Option<Ciphertext> {
-    if let Some(salt) = shared.decrypt::<32>(salt_enc) {
-        return shared.encrypt(hmac_sha256(cred_random, &[salt.expose()]).expose(), random);
+impl Salts {
+    /// §12.7: opens what the platform sent.
+    ///
+    /// # Errors
+    /// `INVALID_PARAMETER` if the platform's key is not on the curve, or if not one salt or two were encrypted;
+    /// `PIN_AUTH_INVALID` if `saltAuth` is wrong.
+    pub(super) fn open(
+        pin_uv_auth: &mut PinUvAuth,
+        input: &HmacSecret<'_>,
+        random: &mut impl CryptoRng,
+    ) -> Result<Self, Status> {
+        let shared = pin_uv_auth.decapsulate(protocol(input)?, input.key_agreement, random)?;
+        if !shared.verify(&[input.salt_enc], input.salt_auth) {
+            return Err(Status::PIN_AUTH_INVALID);
+        }
+        if let Some(first) = shared.decrypt::<32>(input.salt_enc) {
+            return Ok(Self { shared, first, second: None });
+        }
+        let both = shared.decrypt::<64>(input.salt_enc).ok_or(Status::INVALID_PARAMETER)?;
+        let [mut first, mut second] = [Secret::new([0; 32]), Secret::new([0; 32])];
+        let halves = first.expose_mut().iter_mut().chain(second.expose_mut());
+        halves.zip(both.expose()).for_each(|(to, from)| *to = *from);
+        Ok(Self { shared, first, second: Some(second) })
     }
-    let salts = shared.decrypt::<64>(salt_enc)?;
-    let mut both = Secret::new([0; 64]);
-    for (output, salt) in both.expose_mut().chunks_exact_mut(32).zip(salts.expose().chunks_exact(32)) {
-        output.copy_from_slice(hmac_sha256(cred_random, &[salt]).expose());
+
+    /// §12.7: the HMAC of each salt under CredRandom, encrypted for the platform.
+    pub(super) fn output(&self, cred_random: &Secret<32>, random: &mut impl CryptoRng) -> Option<Ciphertext> {
+        let first = hmac_sha256(cred_random, &[self.first.expose()]);
+        let Some(second) = &self.second else { return self.shared.encrypt(first.expose(), random) };
+        let second = hmac_sha256(cred_random, &[second.expose()]);
+        let mut both = Secret::new([0; 64]);
+        let outputs = first.expose().iter().chain(second.expose());
+        both.expose_mut().iter_mut().zip(outputs).for_each(|(to, from)| *to = *from);
+        self.shared.encrypt(both.expose(), random)
     }
-    shared.encrypt(both.expose(), random)
 }

@@ -14,10 +14,12 @@ use crate::credential::{CREDENTIAL_ID_LENGTH, CredentialSource};
 use crate::pin_uv_auth::Protocol;
 
 pub(super) fn run<F: NorFlash, R>(core: &mut Core<F, R>, out: &mut Encoder<'_>) -> Result<Next, Status> {
-    let pin_is_set = core.store.reading().pin()?.is_some();
+    // Whether there is a PIN may be unknown; then the key acts as if there were.
+    let pin_is_set = core.store.reading().pin().map_or(true, |pin| pin.is_some());
+    let remaining = core.store.reading().remaining_credentials();
     let identity = &core.state.identity;
-    out.map(12)?;
-    out.integer(VERSIONS)?.array(2)?.text("U2F_V2")?.text("FIDO_2_0")?;
+    out.map(13)?;
+    out.integer(VERSIONS)?.array(3)?.text("U2F_V2")?.text("FIDO_2_0")?.text("FIDO_2_1")?;
     out.integer(EXTENSIONS)?.array(extensions::SUPPORTED.len())?;
     for extension in extensions::SUPPORTED {
         out.text(extension)?;
@@ -38,12 +40,14 @@ pub(super) fn run<F: NorFlash, R>(core: &mut Core<F, R>, out: &mut Encoder<'_>) 
     }
     out.integer(MIN_PIN_LENGTH)?.integer(MIN_PIN_CODE_POINTS)?;
     out.integer(FIRMWARE_VERSION)?.integer(identity.firmware_version)?;
+    out.integer(REMAINING_DISCOVERABLE_CREDENTIALS)?.integer(remaining as u64)?;
     Ok(Next::Done)
 }
 
 fn encode_options(pin_is_set: bool, out: &mut Encoder<'_>) -> Result<(), Full> {
-    out.integer(OPTIONS)?.map(6)?;
-    out.text("rk")?.boolean(false)?.text("up")?.boolean(true)?.text("plat")?.boolean(false)?;
+    out.integer(OPTIONS)?.map(7)?;
+    out.text("rk")?.boolean(true)?.text("up")?.boolean(true)?.text("plat")?.boolean(false)?;
+    out.text("credMgmt")?.boolean(true)?;
     out.text("clientPin")?.boolean(pin_is_set)?.text("pinUvAuthToken")?.boolean(true)?;
     out.text("makeCredUvNotRqd")?.boolean(true)?;
     Ok(())
@@ -61,5 +65,6 @@ const TRANSPORTS: i32 = 0x09;
 const ALGORITHMS: i32 = 0x0a;
 const MIN_PIN_LENGTH: i32 = 0x0d;
 const FIRMWARE_VERSION: i32 = 0x0e;
+const REMAINING_DISCOVERABLE_CREDENTIALS: i32 = 0x14;
 /// Any list that fits a message is taken; a list of this many ids of ours does.
 const MAX_LIST: u32 = 64;

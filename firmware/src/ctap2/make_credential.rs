@@ -12,10 +12,12 @@ use rand_core::CryptoRng;
 
 use super::pin_uv_auth_param::Verification;
 use super::{Next, extensions};
-use crate::authenticator::{Core, State};
+use crate::authenticator::Core;
 use crate::credential::{CredentialSource, Policy};
 use crate::crypto::sha256;
-use crate::store::Reading;
+use crate::lookup;
+use crate::state::State;
+use crate::store::{self, Credential, CredentialId, Reading, User};
 
 /// The credential to make.
 pub(crate) struct Plan {
@@ -23,6 +25,7 @@ pub(crate) struct Plan {
     rp_id_hash: [u8; 32],
     extensions: CreationInputs,
     flags: u8,
+    discoverable: bool,
 }
 
 pub(super) fn start<F: NorFlash, R>(core: &mut Core<F, R>, parameters: &[u8]) -> Result<Next, Status> {
@@ -43,13 +46,19 @@ fn check<F: NorFlash>(
     }
     let algorithm = choose_algorithm(request)?;
     check_options(request)?;
+    let discoverable = request.options.rk == Some(true);
+    // Step 7: makeCredUvNotRqd lets a credential be made by a touch alone, but not a discoverable one.
+    if discoverable && pin_is_set && matches!(verification, Verification::NotClaimed) {
+        return Err(Status::PUAT_REQUIRED);
+    }
     let extensions = CreationInputs::read(request.extensions)?;
     let rp_id_hash = sha256(&[request.rp.id.as_bytes()]);
     let verified = verify_user(state, request, verification, &rp_id_hash)?;
-    if holds_excluded(state, request, &rp_id_hash, verified != 0) {
+    if holds_excluded(state, &mut store, request, &rp_id_hash, verified != 0)? {
         return Ok(super::Plan::Answer(Status::CREDENTIAL_EXCLUDED));
     }
-    Ok(super::Plan::MakeCredential(Plan { algorithm, rp_id_hash, extensions, flags: flag::UP | verified }))
+    let flags = flag::UP | verified;
+    Ok(super::Plan::MakeCredential(Plan { algorithm, rp_id_hash, extensions, flags, discoverable }))
 }
 
 /// §6.1.2 step 3: the first algorithm of the request that is supported.
@@ -68,9 +77,6 @@ fn check_options(request: &Request<'_>) -> Result<(), Status> {
     let asks_for_uv = options.uv == Some(true) && request.pin_uv_auth_param.is_none();
     if options.up == Some(false) || asks_for_uv {
         return Err(Status::INVALID_OPTION);
-    }
-    if options.rk == Some(true) {
-        return Err(Status::UNSUPPORTED_OPTION);
     }
     if request.enterprise_attestation.is_some() {
         return Err(Status::INVALID_PARAMETER);
@@ -93,18 +99,15 @@ fn verify_user(
 }
 
 /// §6.1.2 step 12. A credential that credProtect hides is passed over.
-fn holds_excluded(
+fn holds_excluded<F: NorFlash>(
     state: &State,
+    store: &mut Reading<'_, F>,
     request: &Request<'_>,
     rp_id_hash: &[u8; 32],
     is_user_verified: bool,
-) -> bool {
-    request.exclude_list.is_some_and(|list| {
-        list.ids().any(|id| {
-            CredentialSource::unwrap(&state.credential_key, rp_id_hash, id)
-                .is_some_and(|source| source.policy.shows(is_user_verified, true))
-        })
-    })
+) -> Result<bool, Status> {
+    let Some(list) = request.exclude_list else { return Ok(false) };
+    Ok(lookup::first_named(state, store, rp_id_hash, list.ids(), is_user_verified)?.is_some())
 }
 
 pub(super) fn act<F: NorFlash, R: CryptoRng>(
@@ -116,26 +119,49 @@ pub(super) fn act<F: NorFlash, R: CryptoRng>(
     let request = Request::parse(parameters)?;
     // Step 14.4: what the user confirmed serves this request and no other.
     core.state.pin_uv_auth.end_verification();
+    let Core { state, store, random } = core;
     let cred_protect = plan.extensions.cred_protect.unwrap_or_default();
-    let policy = Policy { discoverable: false, cred_protect };
-    let source = CredentialSource::generate(plan.algorithm, policy, &mut core.random);
-    let id =
-        source.wrap(&core.state.credential_key, &plan.rp_id_hash, &mut core.random).ok_or(Status::OTHER)?;
+    let policy = Policy { discoverable: plan.discoverable, cred_protect };
+    let source = CredentialSource::generate(plan.algorithm, policy, random);
+    let id = source.wrap(state.credential_key()?, &plan.rp_id_hash, random).ok_or(Status::OTHER)?;
     let key = source.signing_key().ok_or(Status::OTHER)?;
-    let sign_count = core.store.next_sign_count()?;
+    let sign_count = store.next_sign_count()?;
 
     let mut buffer = [0; MAX_AUTH_DATA];
     let mut auth_data = Encoder::new(&mut buffer);
     let has_outputs = extensions::creation_outputs(plan.extensions) > 0;
     let flags = plan.flags | flag::AT | if has_outputs { flag::ED } else { 0 };
     Fixed { rp_id_hash: plan.rp_id_hash, flags, sign_count }.encode(&mut auth_data)?;
-    encode_attested_credential(&core.state.identity.aaguid, &id, &key.public_key(), &mut auth_data)?;
+    encode_attested_credential(&state.identity.aaguid, &id, &key.public_key(), &mut auth_data)?;
     extensions::encode_creation_outputs(plan.extensions, &mut auth_data)?;
 
     out.map(3)?;
-    let attestation = &core.state.identity.attestation;
-    attestation.write(&key, auth_data.written(), request.client_data_hash, &mut core.random, out)?;
+    let attestation = &state.identity.attestation;
+    attestation.write(&key, auth_data.written(), request.client_data_hash, random, out)?;
+    if plan.discoverable {
+        // Last, so that nothing that fails leaves a record behind (G15).
+        store.put_credential(&record(&request, plan.rp_id_hash, id, policy, plan.algorithm)?)?;
+    }
     Ok(Next::Done)
+}
+
+/// What the store keeps of a discoverable credential.
+fn record(
+    request: &Request<'_>,
+    rp_id_hash: [u8; 32],
+    id: CredentialId,
+    policy: Policy,
+    algorithm: Algorithm,
+) -> Result<Credential, Status> {
+    Ok(Credential {
+        id,
+        rp_id_hash,
+        rp_id: store::truncated(request.rp.id),
+        rp_name: request.rp.name.map(store::truncated),
+        user: User::try_from(&request.user)?,
+        cred_protect: policy.cred_protect.level(),
+        algorithm: algorithm.0,
+    })
 }
 
 /// Fixed part, AAGUID, id, public key, and room for extension outputs.

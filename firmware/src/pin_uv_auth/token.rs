@@ -64,16 +64,24 @@ impl Token {
     ///
     /// # Errors
     /// `PIN_AUTH_INVALID`.
-    pub(super) fn authorize(
-        &mut self,
-        permission: Permissions,
-        rp_id_hash: &[u8; 32],
-    ) -> Result<(), Status> {
+    pub(super) fn authorize(&mut self, permission: Permissions, rp_id_hash: &[u8; 32]) -> Result<(), Status> {
         let is_bound_to_another = self.rp_id_hash.is_some_and(|bound| bound != *rp_id_hash);
         if !self.permissions.contain(permission) || is_bound_to_another || !self.is_user_verified {
             return Err(Status::PIN_AUTH_INVALID);
         }
         self.rp_id_hash = Some(*rp_id_hash);
+        Ok(())
+    }
+
+    /// Whether the token is good for credential management of a relying party, or of all if none is named.
+    ///
+    /// # Errors
+    /// `PIN_AUTH_INVALID`.
+    pub(super) fn authorize_management(&self, rp_id_hash: Option<&[u8; 32]>) -> Result<(), Status> {
+        let is_bound_to_another = self.rp_id_hash.is_some_and(|bound| Some(&bound) != rp_id_hash);
+        if !self.permissions.contain(Permissions::CM) || is_bound_to_another {
+            return Err(Status::PIN_AUTH_INVALID);
+        }
         Ok(())
     }
 

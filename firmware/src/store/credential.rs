@@ -1,6 +1,8 @@
 //! A discoverable credential as a record.
 
 use heapless::{String, Vec};
+use keywright_common::ctap2::make_credential::UserEntity;
+use keywright_common::status::Status;
 
 use super::codec::{Reader, Writer};
 
@@ -41,6 +43,27 @@ pub struct User {
     pub name: Option<String<64>>,
     /// The name to show.
     pub display_name: Option<String<64>>,
+}
+
+impl TryFrom<&UserEntity<'_>> for User {
+    type Error = Status;
+
+    /// What is kept of an account: names longer than 64 bytes are cut (WebAuthn §6.4.1).
+    fn try_from(user: &UserEntity<'_>) -> Result<Self, Status> {
+        Ok(Self {
+            id: Vec::from_slice(user.id).map_err(|_| Status::INVALID_LENGTH)?,
+            name: user.name.map(truncated),
+            display_name: user.display_name.map(truncated),
+        })
+    }
+}
+
+/// As much of a text as fits, in whole characters (WebAuthn §6.4.1).
+pub(crate) fn truncated<const LENGTH: usize>(text: &str) -> String<LENGTH> {
+    let mut kept = String::new();
+    // The first character that does not fit ends it.
+    let _ = text.chars().try_for_each(|character| kept.push(character));
+    kept
 }
 
 impl Credential {
