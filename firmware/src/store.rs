@@ -57,7 +57,7 @@ impl<F: NorFlash> Store<F> {
         flash.read(0, &mut *page).map_err(|_| StoreError::Flash)?;
         let [MAGIC, secret @ ..] = &*page else {
             let mut store = Self { flash, secret: Secret::random(random), pin: None, sign_count: 0 };
-            store.write()?;
+            store.write(None)?;
             return Ok(store);
         };
         let (secret, pin) = secret.split_first_chunk::<32>().ok_or(StoreError::Flash)?;
@@ -80,8 +80,9 @@ impl<F: NorFlash> Store<F> {
     /// # Errors
     /// [`StoreError::Flash`].
     pub fn set_pin(&mut self, record: &PinRecord) -> Result<(), StoreError> {
+        self.write(Some(record))?;
         self.pin = Some(record.clone());
-        self.write()
+        Ok(())
     }
 
     /// The next signature counter; only rises.
@@ -93,9 +94,9 @@ impl<F: NorFlash> Store<F> {
         Ok(self.sign_count)
     }
 
-    fn write(&mut self) -> Result<(), StoreError> {
+    fn write(&mut self, pin: Option<&PinRecord>) -> Result<(), StoreError> {
         let mut page = Zeroizing::new([0xff; PAGE]);
-        let pin = self.pin.iter().flat_map(PinRecord::encode);
+        let pin = pin.into_iter().flat_map(PinRecord::encode);
         let content = [MAGIC].into_iter().chain(*self.secret.expose()).chain(pin);
         page.iter_mut().zip(content).for_each(|(to, from)| *to = from);
         let erase = u32::try_from(F::ERASE_SIZE).map_err(|_| StoreError::Flash)?;

@@ -45,6 +45,10 @@ pub struct Simulation {
     pub touches: usize,
     /// Statuses of the keepalives that came.
     pub keepalives: Vec<u8>,
+    /// The flash that the key runs on.
+    pub flash: RamFlash,
+    identity: Identity,
+    starts: u64,
     channel: ChannelId,
 }
 
@@ -56,19 +60,26 @@ impl Simulation {
 
     /// A key over a flash with content.
     pub fn with(identity: Identity, flash: RamFlash, start: Start) -> Self {
-        let buffers = [Box::new(Message::new()), Box::new(Message::new())];
-        let random = TestRandom(7);
-        let key = Key::new(identity, flash, random, buffers, start, Instant::ZERO).unwrap();
         let mut simulation = Self {
-            key,
+            key: key_on(identity, flash.clone(), start, 0, Instant::ZERO),
             now: Instant::ZERO,
             user: User::Touches,
             touches: 0,
             keepalives: Vec::new(),
+            flash,
+            identity,
+            starts: 0,
             channel: ChannelId::BROADCAST,
         };
         simulation.channel = simulation.open_channel();
         simulation
+    }
+
+    /// Starts the key again on the same flash and opens a channel; the clock goes on.
+    pub fn restart(&mut self, start: Start) {
+        self.starts += 1;
+        self.key = key_on(self.identity, self.flash.clone(), start, self.starts, self.now);
+        self.channel = self.open_channel();
     }
 
     /// Opens a channel.
@@ -195,6 +206,18 @@ impl Default for Simulation {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// Every start draws other bytes.
+fn key_on(
+    identity: Identity,
+    flash: RamFlash,
+    start: Start,
+    number: u64,
+    now: Instant,
+) -> Key<RamFlash, TestRandom, Box<Message>> {
+    let buffers = [Box::new(Message::new()), Box::new(Message::new())];
+    Key::new(identity, flash, TestRandom(7 + number), buffers, start, now).unwrap()
 }
 
 /// A CBOR map of integer keys, in canonical order.

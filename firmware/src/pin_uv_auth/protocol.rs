@@ -68,9 +68,7 @@ impl SharedSecret {
                 let key = Secret::new(sha256(&[point.expose()]));
                 (key.clone(), key)
             }
-            Protocol::Two => {
-                (hkdf_sha256(point, b"CTAP2 HMAC key"), hkdf_sha256(point, b"CTAP2 AES key"))
-            }
+            Protocol::Two => (hkdf_sha256(point, b"CTAP2 HMAC key"), hkdf_sha256(point, b"CTAP2 AES key")),
         };
         Self { protocol, hmac_key, aes_key }
     }

@@ -64,11 +64,7 @@ impl Token {
     ///
     /// # Errors
     /// `PIN_AUTH_INVALID`.
-    pub(super) fn authorize(
-        &mut self,
-        permission: Permissions,
-        rp_id_hash: &[u8; 32],
-    ) -> Result<(), Status> {
+    pub(super) fn authorize(&mut self, permission: Permissions, rp_id_hash: &[u8; 32]) -> Result<(), Status> {
         let is_bound_to_another = self.rp_id_hash.is_some_and(|bound| bound != *rp_id_hash);
         if !self.permissions.contain(permission) || is_bound_to_another || !self.is_user_verified {
             return Err(Status::PIN_AUTH_INVALID);
