@@ -117,3 +117,17 @@ impl From<StoreError> for Status {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A plan lies in the key's memory while a touch is awaited, and on the stack of a board when it is moved.
+    #[test]
+    fn a_plan_stays_within_its_budget() {
+        let (plan, state) = (size_of::<Plan>(), size_of::<crate::authenticator::State>());
+        std::println!("Plan: {plan} bytes; State: {state} bytes");
+        assert!(plan <= 256, "{plan}");
+        assert!(state <= 768, "{state}");
+    }
+}

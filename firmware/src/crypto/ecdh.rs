@@ -42,7 +42,7 @@ impl KeyAgreementKey {
         let PublicKey::EcdhEsHkdf256 { x, y } = peer else { return None };
         let point = Sec1Point::from_affine_coordinates(x.into(), y.into(), false);
         let peer = p256::PublicKey::from_sec1_point(&point).into_option()?;
-        let shared = p256::ecdh::diffie_hellman(self.scalar, peer.as_affine());
+        let shared = p256::ecdh::diffie_hellman(&self.scalar, peer.as_affine());
         Some(Secret::new((*shared.raw_secret_bytes()).into()))
     }
 }
