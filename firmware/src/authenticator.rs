@@ -56,7 +56,7 @@ pub enum Start {
 struct Pending<B> {
     request: Request<B>,
     plan: Plan,
-    deadline: Instant,
+    since: Instant,
 }
 
 /// What commands act on.
@@ -109,14 +109,19 @@ where
         }
     }
 
-    /// The user touched the key. `None` if no request waits for it; it may then serve the next one of U2F.
+    /// The user touched the key at `now`. `None` if no request waits for it; it may then serve the next one of U2F.
+    ///
+    /// A touch counts only if it comes later than the request it is for. Where touches and requests reach the authenticator
+    /// by different ways, the order of the calls does not show that, but their times do.
     pub fn touch(&mut self, now: Instant) -> Option<Progress<B>> {
-        self.core.state.now = now;
-        // A touch counts only if it comes later than the request it is for.
+        if self.pending.as_ref().is_some_and(|pending| now < pending.since) {
+            return None;
+        }
         let Some(Pending { request, plan, .. }) = self.pending.take() else {
             self.presence.touch(now);
             return None;
         };
+        self.core.state.now = now;
         Some(self.advance(request, |core, message, out| {
             ctap2::act(core, plan, message.get(1..).unwrap_or_default(), out)
         }))
@@ -136,13 +141,13 @@ where
     /// Does what is due at `now`: a request that the user did not answer.
     pub fn handle_timeout(&mut self, now: Instant) -> Option<Progress<B>> {
         self.presence.expire(now);
-        let status = self.pending.as_ref().filter(|pending| pending.deadline <= now)?.plan.timeout_status();
+        let status = self.pending.as_ref().filter(|pending| pending.deadline() <= now)?.plan.timeout_status();
         self.give_up(status, now)
     }
 
     /// When [`Authenticator::handle_timeout`] must be called next.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let of_pending = self.pending.as_ref().map(|pending| pending.deadline);
+        let of_pending = self.pending.as_ref().map(Pending::deadline);
         of_pending.into_iter().chain(self.presence.deadline()).min()
     }
 
@@ -171,8 +176,7 @@ where
         let length = out.len();
         match next {
             Ok(Next::Wait(plan)) => {
-                let deadline = self.core.state.now + USER_ACTION_TIMEOUT;
-                self.pending = Some(Pending { request, plan, deadline });
+                self.pending = Some(Pending { request, plan, since: self.core.state.now });
                 // From now on a touch is for this request, and one that was for U2F must not become it.
                 self.presence.clear();
                 Progress::TouchWanted(Touch::Press)
@@ -210,6 +214,12 @@ where
     /// Hands out the response; the request's buffer takes its place.
     fn done(&mut self, request: Request<B>) -> Progress<B> {
         Progress::Done(Response { message: core::mem::replace(&mut self.buffer, request.message) })
+    }
+}
+
+impl<B> Pending<B> {
+    fn deadline(&self) -> Instant {
+        self.since + USER_ACTION_TIMEOUT
     }
 }
 
