@@ -59,8 +59,8 @@ pub enum Start {
 struct Pending<B> {
     request: Request<B>,
     plan: Plan,
-    /// Until when the user may act; `None` once the work has begun.
-    deadline: Option<Instant>,
+    /// Since when it waits for the user; `None` once the work has begun.
+    waits_since: Option<Instant>,
 }
 
 /// What commands act on.
@@ -105,21 +105,24 @@ where
         }
     }
 
-    /// The user touched the key. `None` if no request waits for it; it may then serve the next one of U2F.
+    /// The user touched the key at `now`. `None` if no request waits for it; it may then serve the next one of U2F.
+    ///
+    /// A touch counts only if it comes later than the request it is for. Where touches and requests reach the authenticator
+    /// by different ways, the order of the calls does not show that, but their times do.
     pub fn touch(&mut self, now: Instant) -> Option<Progress<B>> {
-        self.core.state.now = now;
-        // A touch counts only if it comes later than the request it is for.
         if self.pending.is_none() {
             self.presence.touch(now);
         }
-        let pending = self.pending.take_if(|pending| pending.deadline.is_some())?;
+        let pending =
+            self.pending.take_if(|pending| pending.waits_since.is_some_and(|since| since <= now))?;
+        self.core.state.now = now;
         Some(self.act(pending))
     }
 
     /// Goes on with work that was left for the transport's sake. `None` if there is none.
     pub fn resume(&mut self, now: Instant) -> Option<Progress<B>> {
         self.core.state.now = now;
-        let pending = self.pending.take_if(|pending| pending.deadline.is_none())?;
+        let pending = self.pending.take_if(|pending| pending.waits_since.is_none())?;
         Some(self.act(pending))
     }
 
@@ -144,26 +147,26 @@ where
     pub fn handle_timeout(&mut self, now: Instant) -> Option<Progress<B>> {
         self.presence.expire(now);
         let pending =
-            self.pending.as_ref().filter(|pending| pending.deadline.is_some_and(|due| due <= now))?;
+            self.pending.as_ref().filter(|pending| pending.deadline().is_some_and(|due| due <= now))?;
         self.give_up(pending.plan.timeout_status(), now)
     }
 
     /// When [`Authenticator::handle_timeout`] must be called next.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let of_pending = self.pending.as_ref().and_then(|pending| pending.deadline);
+        let of_pending = self.pending.as_ref().and_then(Pending::deadline);
         of_pending.into_iter().chain(self.presence.deadline()).min()
     }
 
     /// What the user is asked to do now.
     pub fn wanted_touch(&self) -> Option<Touch> {
-        let is_waiting = self.pending.as_ref().is_some_and(|pending| pending.deadline.is_some());
+        let is_waiting = self.pending.as_ref().is_some_and(|pending| pending.waits_since.is_some());
         (is_waiting || self.presence.is_wanted()).then_some(Touch::Press)
     }
 
     fn give_up(&mut self, status: Status, now: Instant) -> Option<Progress<B>> {
         self.core.state.now = now;
         // Work that has begun is finished: a reset cannot be half done.
-        let Pending { request, .. } = self.pending.take_if(|pending| pending.deadline.is_some())?;
+        let Pending { request, .. } = self.pending.take_if(|pending| pending.waits_since.is_some())?;
         Some(self.answer(request, &[status.0]))
     }
 
@@ -187,14 +190,14 @@ where
         let length = out.len();
         match next {
             Ok(Next::Wait(plan)) => {
-                let deadline = self.core.state.now + USER_ACTION_TIMEOUT;
-                self.pending = Some(Pending { request, plan, deadline: Some(deadline) });
+                let waits_since = Some(self.core.state.now);
+                self.pending = Some(Pending { request, plan, waits_since });
                 // From now on a touch is for this request, and one that was for U2F must not become it.
                 self.presence.clear();
                 Progress::TouchWanted(Touch::Press)
             }
             Ok(Next::Work(plan)) => {
-                self.pending = Some(Pending { request, plan, deadline: None });
+                self.pending = Some(Pending { request, plan, waits_since: None });
                 Progress::Working
             }
             Ok(Next::Done) => {
@@ -230,6 +233,13 @@ where
     /// Hands out the response; the request's buffer takes its place.
     fn done(&mut self, request: Request<B>) -> Progress<B> {
         Progress::Done(Response { message: core::mem::replace(&mut self.buffer, request.message) })
+    }
+}
+
+impl<B> Pending<B> {
+    /// Until when the user may act.
+    fn deadline(&self) -> Option<Instant> {
+        self.waits_since.map(|since| since + USER_ACTION_TIMEOUT)
     }
 }
 

@@ -19,7 +19,7 @@ pub(crate) struct Presence(Option<Window>);
 #[derive(Clone, Copy, Debug)]
 struct Window {
     channel: ChannelId,
-    until: Instant,
+    since: Instant,
     is_touched: bool,
 }
 
@@ -34,7 +34,7 @@ impl Presence {
             }
             Some(window) if window.is_touched => false,
             _ => {
-                self.0 = Some(Window { channel, until: now + WINDOW, is_touched: false });
+                self.0 = Some(Window { channel, since: now, is_touched: false });
                 false
             }
         }
@@ -43,7 +43,9 @@ impl Presence {
     /// The user touched the key.
     pub(crate) fn touch(&mut self, now: Instant) {
         self.expire(now);
-        if let Some(window) = &mut self.0 {
+        if let Some(window) = &mut self.0
+            && window.since <= now
+        {
             window.is_touched = true;
         }
     }
@@ -55,22 +57,28 @@ impl Presence {
 
     /// Closes a window that has ended.
     pub(crate) fn expire(&mut self, now: Instant) {
-        self.0 = self.0.filter(|window| now < window.until);
+        self.0 = self.0.filter(|window| now < window.until());
     }
 
     /// When [`Presence::expire`] must be called next.
-    pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.0.map(|window| window.until)
+    pub(crate) fn deadline(self) -> Option<Instant> {
+        self.0.map(Window::until)
     }
 
     /// Whether the user is asked for a touch.
-    pub(crate) fn is_wanted(&self) -> bool {
+    pub(crate) fn is_wanted(self) -> bool {
         self.0.is_some_and(|window| !window.is_touched)
     }
 }
 
+impl Window {
+    fn until(self) -> Instant {
+        self.since + LENGTH
+    }
+}
+
 /// What hosts and products agree on; the specification names no number.
-const WINDOW: Millis = Millis(2000);
+const LENGTH: Millis = Millis(2000);
 
 #[cfg(test)]
 mod tests {
@@ -107,6 +115,8 @@ mod tests {
         assert!(!presence.take(A, at(0)));
         presence.touch(at(2000));
         assert!(!presence.take(A, at(2000)));
+        presence.touch(at(1999));
+        assert!(!presence.take(A, at(2000)), "it was made before the window that is open now");
     }
 
     #[test]
