@@ -90,7 +90,12 @@ impl<F: NorFlash> Media<F> {
     /// Whether the page was wholly erased, was marked so, and nothing was written to it since.
     pub(super) fn is_erased(&mut self, page: u32) -> Result<bool, StoreError> {
         let start = self.start(page);
-        Ok(self.read_unit(start)? == ERASED_MARK && self.is_blank(start + UNIT, start + self.page_size())?)
+        Ok(self.is_marked(page)? && self.is_blank(start + UNIT, start + self.page_size())?)
+    }
+
+    /// Whether the page was marked as wholly erased, whatever was written to it since.
+    pub(super) fn is_marked(&mut self, page: u32) -> Result<bool, StoreError> {
+        Ok(self.read_unit(self.start(page))? == ERASED_MARK)
     }
 
     /// Whether all of `from..to` reads 0xFF.

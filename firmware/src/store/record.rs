@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  0  key        2
-//!  2  length     2   of the value in bytes; 0: the key is deleted, or a start
+//!  2  length     2   of the value in bytes; 0: the key is deleted, or there is none
 //!  4  since      2   of a start: see below, otherwise 0xFFFF
 //!  6  0xFFFF     2
 //!  8  CRC-32     4   over the value
@@ -39,6 +39,15 @@ impl Header {
 
     pub(super) fn is_start(&self) -> bool {
         self.key == START
+    }
+
+    /// The header that says that the next page is about to be opened, so that it is not taken for erased afterwards.
+    pub(super) const fn opening() -> Self {
+        Self { key: OPENING, length: 0, since: 0xffff, value_crc: 0 }
+    }
+
+    pub(super) fn is_opening(&self) -> bool {
+        self.key == OPENING
     }
 
     pub(super) fn encode(&self, place: Place) -> [u8; 16] {
@@ -104,5 +113,6 @@ pub(super) const MAX_VALUE: u16 = 768;
 /// The longest record, in bytes.
 pub(super) const MAX_RECORD: u32 = 16 + 768;
 
-/// The key that says that a record is a start.
+/// The keys of records that are no values.
 const START: u16 = 0xfffe;
+const OPENING: u16 = 0xfffd;

@@ -6,7 +6,7 @@ use super::{Log, ValueBuffer};
 use crate::store::addresses::{Addresses, Key};
 use crate::store::error::StoreError;
 use crate::store::media::UNIT;
-use crate::store::record::{Header, MAX_RECORD, MAX_VALUE};
+use crate::store::record::{Header, MAX_RECORD};
 use crate::store::superblock::{COPIES, DeviceSecret, LENGTH, RECORDS, State, Superblock, SuperblockBytes};
 
 /// What reading the records found.
@@ -17,6 +17,8 @@ struct Scan {
     accepted: u32,
     /// Where whatever was written to the page ends.
     written: u32,
+    /// Whether the newest page says that the next was about to be opened.
+    opening: bool,
     /// A record that read well and then did not: taken as not there.
     distrusted: Option<u32>,
 }
@@ -110,14 +112,16 @@ impl<F: NorFlash, const N: usize> Log<F, N> {
     fn format_if_fresh(&mut self, random: &mut impl rand_core::CryptoRng) -> Result<(), StoreError> {
         let mut begun = None;
         for page in 0..self.media.pages() {
-            if !self.media.is_blank(self.media.start(page), self.end_of(page))?
-                && begun.replace(page).is_some()
-            {
+            if self.media.is_blank(self.media.start(page), self.end_of(page))? {
+                continue;
+            }
+            if self.media.is_marked(page)? || begun.replace(page).is_some() {
                 return Err(StoreError::Corrupt);
             }
         }
         let page = begun.unwrap_or(0);
         self.erased = 0;
+        self.media.erase_unmarked(page)?;
         self.open_alone(page, 1, 1, Some(DeviceSecret::random(random)))?;
         let other = self.next_page();
         self.media.mark_erased(other)?;
@@ -125,7 +129,7 @@ impl<F: NorFlash, const N: usize> Log<F, N> {
         Ok(())
     }
 
-    /// Erases a page and lets it replace every other; without a secret the store is then being wiped.
+    /// Lets an erased page replace every other; without a secret the store is then being wiped.
     pub(super) fn open_alone(
         &mut self,
         page: u32,
@@ -134,7 +138,6 @@ impl<F: NorFlash, const N: usize> Log<F, N> {
         secret: Option<DeviceSecret>,
     ) -> Result<(), StoreError> {
         self.erased &= !super::bit(page);
-        self.media.erase_unmarked(page)?;
         let superblock = Superblock {
             state: if secret.is_some() { State::Clean } else { State::Wiping },
             pages: u8::try_from(self.media.pages()).unwrap_or(u8::MAX),
@@ -198,10 +201,10 @@ impl<F: NorFlash, const N: usize> Log<F, N> {
     }
 
     fn read_records(&mut self) -> Result<(), StoreError> {
-        let mut buffer: ValueBuffer = [0; MAX_VALUE as usize];
+        let mut buffer: ValueBuffer = [0; _];
         let mut distrusted = None;
         for _ in 0..4 {
-            let mut scan = Scan { last: None, accepted: 0, written: 0, distrusted };
+            let mut scan = Scan { last: None, accepted: 0, written: 0, opening: false, distrusted };
             self.addresses = Addresses::new();
             for behind in (0..self.in_use()).rev() {
                 let page = (self.newest + self.media.pages() - behind) % self.media.pages();
@@ -209,7 +212,7 @@ impl<F: NorFlash, const N: usize> Log<F, N> {
             }
             self.accepted = scan.accepted;
             self.doubt = true;
-            if scan.written + 8 * UNIT + MAX_RECORD > self.limit() {
+            if scan.opening || scan.written + 8 * UNIT + MAX_RECORD > self.limit() {
                 // There may have been no room, and the next page half opened without a trace.
                 self.erased &= !super::bit(self.next_page());
             }
@@ -246,11 +249,11 @@ impl<F: NorFlash, const N: usize> Log<F, N> {
         let [first, second] = self.superblocks(page)?;
         let moved_end = start + first.or(second).ok_or(StoreError::Corrupt)?.moved_end;
         let end = self.media.programmed_end(start + RECORDS, self.end_of(page))?;
-        scan.written = end;
+        (scan.written, scan.opening) = (end, false);
         if scan.accepted == 0 || scan.last.is_none() {
             scan.accepted = moved_end;
         }
-        let mut buffer: ValueBuffer = [0; MAX_VALUE as usize];
+        let mut buffer: ValueBuffer = [0; _];
         let mut at = start + RECORDS;
         while at < end {
             let Some(header) = self.header(at, sequence)? else {
@@ -277,6 +280,10 @@ impl<F: NorFlash, const N: usize> Log<F, N> {
             // What was not accepted then must not count now.
             scan.last.take_if(|last| self.media.page_of(last.at) != page || last.at >= since);
             scan.accepted = since;
+            return Ok(());
+        }
+        if header.is_opening() {
+            scan.opening = true;
             return Ok(());
         }
         // A key without a place here was written by a build that holds more credentials.

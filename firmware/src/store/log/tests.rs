@@ -63,7 +63,7 @@ fn random_steps(count: usize, seed: u32) -> Vec<Step> {
                 2 | 3 => Step::Recycle,
                 _ => {
                     let length = if next(4) == 0 { 1 + next(768) } else { 1 + next(200) };
-                    Step::Put(slot, (0..length).map(|_| next(256) as u8).collect())
+                    Step::Put(slot, (0..length).map(|_| next(256).to_le_bytes()[0]).collect())
                 }
             }
         })

@@ -4,6 +4,8 @@ use embedded_storage::nor_flash::NorFlash;
 
 use super::Log;
 use crate::store::error::StoreError;
+use crate::store::media::UNIT;
+use crate::store::record::Header;
 use crate::store::superblock::DeviceSecret;
 
 impl<F: NorFlash, const N: usize> Log<F, N> {
@@ -33,21 +35,44 @@ impl<F: NorFlash, const N: usize> Log<F, N> {
             return self.erase(page).map(|()| false);
         }
         let sequence = self.superblock.sequence.checked_add(1).ok_or(StoreError::Corrupt)?;
+        // Whatever a step before this left, it is erased here.
+        self.media.erase_unmarked(last)?;
         self.open_alone(last, sequence, self.superblock.epoch, Some(DeviceSecret::random(random)))?;
         Ok(true)
     }
 
     fn begin_wipe(&mut self, mounted: bool) -> Result<(), StoreError> {
         let (page, sequence, epoch) = if mounted {
-            (self.next_page(), self.superblock.sequence, self.superblock.epoch)
+            self.announce_opening()?;
+            let page = self.next_page();
+            if !self.is_erased(page) {
+                self.erase(page)?;
+            }
+            (page, self.superblock.sequence, self.superblock.epoch)
         } else {
             self.erased = 0;
-            self.least_page()?
+            let least = self.least_page()?;
+            self.media.erase_unmarked(least.0)?;
+            least
         };
         let sequence = sequence.checked_add(1).ok_or(StoreError::Corrupt)?;
         // Should the commit fail, the page must not come to count after other records were written.
         self.half_open = mounted;
         self.open_alone(page, sequence, epoch.wrapping_add(1), None)
+    }
+
+    /// Leaves a trace before the next page is opened. Without room for it the start takes the next page for spoilt anyway.
+    fn announce_opening(&mut self) -> Result<(), StoreError> {
+        self.settle(None)?;
+        let at = self.position;
+        if at + UNIT > self.end_of(self.newest) {
+            return Ok(());
+        }
+        self.position += UNIT;
+        self.doubt = true;
+        self.write_record(at, self.superblock.sequence, &Header::opening(), &[])?;
+        self.doubt = false;
+        Ok(())
     }
 
     /// In a store that cannot be read: the page that counts least, the highest sequence and the highest epoch.

@@ -246,7 +246,7 @@ fn lives<const W: usize, const E: usize, const P: usize>(count: u8, second: u32)
     let mut rig = Rig::<W, E, P>::new();
     for seed in 0..count {
         let commands = a_life(seed);
-        assert!(every_cut(&rig, &commands, second) > 60);
+        assert!(every_cut(&rig, &commands, second) > 50);
         assert!(rig.run(&commands));
         rig.check("uncut");
     }
@@ -275,11 +275,11 @@ fn g26_g28_every_cut_of_a_life_on_2_large_pages_written_by_words() {
 
 #[test]
 fn g26_a_first_format_that_is_cut_again_and_again_is_finished() {
-    for seed in 0..400 {
+    for seed in 0..400_u32 {
         let mut flash = PowerCutFlash::<4, 4096, 2>::new();
         flash.correct_errors(seed % 2 == 0);
         for cut in 0..4 {
-            flash.cut_power_after((seed >> (2 * cut)) as u32 % 4, seed * 4 + cut);
+            flash.cut_power_after((seed >> (2 * cut)) % 4, u64::from(seed * 4 + cut));
             drop(Store::<_, SLOTS>::open(&mut flash, &mut Counting::new(1)));
         }
         flash.restore_power();
@@ -293,7 +293,7 @@ fn g28_every_cut_of_a_reset_ends_with_the_old_secret_nowhere() {
     let mut rig = Rig::<4, 4096, 16>::new();
     assert!(rig.run(&a_life(1)));
     assert!(rig.run(&a_life(2)));
-    assert!(every_cut(&rig, &[Command::Reset], 20) > 30);
+    assert!(every_cut(&rig, &[Command::Reset], 20) > 12);
     let mut rig = Rig::<8, 4096, 2>::new();
     assert!(rig.run(&a_life(3)));
     assert!(every_cut(&rig, &[Command::Reset], 10) > 3);
@@ -312,7 +312,7 @@ fn command() -> impl Strategy<Value = Command> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Three lives in a row, each cut anywhere.
     #[test]
