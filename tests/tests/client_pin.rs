@@ -43,8 +43,8 @@ fn get_info_tells_what_can_be_done_with_a_pin() {
     assert_eq!(value_at(&info, 6), &cbor!([2, 1]).unwrap());
     assert_eq!(value_at(&info, 0x0d), &Value::from(4));
     let mut options = cbor!({
-        "rk" => false, "up" => true, "plat" => false, "clientPin" => false, "pinUvAuthToken" => true,
-        "makeCredUvNotRqd" => true
+        "rk" => true, "up" => true, "plat" => false, "credMgmt" => true, "clientPin" => false,
+        "pinUvAuthToken" => true, "makeCredUvNotRqd" => true
     });
     assert_eq!(value_at(&info, 4), options.as_mut().unwrap());
     key.set_pin(2, PIN).unwrap();
@@ -438,7 +438,7 @@ fn the_superseded_subcommand_takes_no_permissions_and_the_other_one_needs_some()
 fn g05_a_permission_whose_feature_is_absent_is_refused_and_undefined_bits_are_ignored() {
     for protocol in PROTOCOLS {
         let mut key = key_with_pin();
-        for absent in [0x04, 0x08, 0x10, 0x20, 0x40, 0x04 | MC, 0x7f, 0xff] {
+        for absent in [0x08, 0x10, 0x20, 0x40, 0x08 | MC, 0x7f, 0xff] {
             let answer = key.permitted_token(protocol, "4321", absent, None);
             assert_eq!(answer, Err(Status::UNAUTHORIZED_PERMISSION), "{absent:#x}");
         }

@@ -6,6 +6,7 @@ use std::vec::Vec;
 
 use embedded_storage::nor_flash::{ErrorType, ReadNorFlash};
 use keywright_common::cose::Algorithm;
+use keywright_common::ctap2::extensions::CredProtect;
 use keywright_common::ctaphid::ChannelId;
 use keywright_common::u2f::{Authenticate, Control, Encoding, Request as U2fRequest};
 use rand_core::{TryCryptoRng, TryRng};
@@ -22,13 +23,13 @@ const IDENTITY: Identity = Identity {
     attestation: Attestation::PackedSelf,
 };
 const APPLICATION: [u8; 32] = [2; 32];
-const LEVEL_1: Policy = Policy { discoverable: false, cred_protect: 1 };
+const LEVEL_1: Policy = Policy { discoverable: false, cred_protect: CredProtect::UserVerificationOptional };
 
 type TestAuthenticator = Authenticator<Flash, Counting, Box<Message>>;
 
 fn authenticator() -> TestAuthenticator {
     let flash = Flash(std::vec![0xff; 16 * 4096]);
-    Authenticator::new(IDENTITY, flash, Counting(0), Box::default(), Start::PowerUp, Instant::ZERO).unwrap()
+    Authenticator::new(IDENTITY, flash, Counting(0), Box::default(), Start::PowerUp, Instant::ZERO)
 }
 
 /// The status word of an authentication with a credential of this kind: of a check, of one that enforces presence after
@@ -37,7 +38,7 @@ fn answers(algorithm: Algorithm, policy: Policy) -> [StatusWord; 3] {
     let mut authenticator = authenticator();
     let Core { state, random, .. } = &mut authenticator.core;
     let source = CredentialSource::generate(algorithm, policy, random);
-    let id = source.wrap(&state.credential_key, &APPLICATION, random).unwrap();
+    let id = source.wrap(state.credential_key().unwrap(), &APPLICATION, random).unwrap();
     let mut ask = |control| {
         let request =
             Authenticate { control, challenge: &[3; 32], application: &APPLICATION, key_handle: &id };
@@ -70,13 +71,16 @@ const UNKNOWN: [StatusWord; 3] = [StatusWord::WRONG_DATA; 3];
 #[test]
 fn g10_a_credential_of_level_3_is_unknown_to_u2f_and_one_of_level_2_is_not() {
     assert_eq!(answers(Algorithm::ES256, LEVEL_1), KNOWN);
-    assert_eq!(answers(Algorithm::ES256, Policy { cred_protect: 2, ..LEVEL_1 }), KNOWN);
-    assert_eq!(answers(Algorithm::ES256, Policy { cred_protect: 3, ..LEVEL_1 }), UNKNOWN);
+    let level_2 = CredProtect::UserVerificationOptionalWithCredentialIdList;
+    assert_eq!(answers(Algorithm::ES256, Policy { cred_protect: level_2, ..LEVEL_1 }), KNOWN);
+    let level_3 = CredProtect::UserVerificationRequired;
+    assert_eq!(answers(Algorithm::ES256, Policy { cred_protect: level_3, ..LEVEL_1 }), UNKNOWN);
 }
 
 #[test]
 fn g10_a_discoverable_credential_that_the_store_does_not_hold_is_unknown_to_u2f() {
-    for cred_protect in 1..=3 {
+    for level in 1..=3 {
+        let cred_protect = CredProtect::from_level(level).unwrap();
         assert_eq!(answers(Algorithm::ES256, Policy { discoverable: true, cred_protect }), UNKNOWN);
     }
 }

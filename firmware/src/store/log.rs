@@ -68,7 +68,7 @@ impl<F: NorFlash, const N: usize> Log<F, N> {
                 oldest: 0,
                 epoch: 0,
                 moved_end: RECORDS,
-                secret: DeviceSecret::none(),
+                secret: DeviceSecret::new([0; 32]),
             },
             newest: 0,
             position: 0,

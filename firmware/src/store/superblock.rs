@@ -31,35 +31,10 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::crc::Crc;
 use super::error::StoreError;
+use crate::crypto::Secret;
 
-/// The device secret: 32 random bytes, new with every reset. Wiped on drop, never shown.
-#[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
-pub struct DeviceSecret([u8; 32]);
-
-impl DeviceSecret {
-    /// The bytes.
-    #[must_use]
-    pub const fn expose(&self) -> &[u8; 32] {
-        &self.0
-    }
-
-    pub(super) fn random(random: &mut impl rand_core::CryptoRng) -> Self {
-        let mut secret = Self::none();
-        random.fill_bytes(&mut secret.0);
-        secret
-    }
-
-    /// What stands in its place while wiping.
-    pub(super) const fn none() -> Self {
-        Self([0; 32])
-    }
-}
-
-impl core::fmt::Debug for DeviceSecret {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str("DeviceSecret(..)")
-    }
-}
+/// The device secret: 32 random bytes, new with every reset. While wiping there are zeros in its place.
+pub type DeviceSecret = Secret<32>;
 
 /// What a page says about itself and the store.
 #[derive(Clone, PartialEq, Eq)]
@@ -115,8 +90,8 @@ impl Superblock {
         if format != FORMAT {
             return Err(StoreError::NewerFormat(format));
         }
-        let mut secret = DeviceSecret::none();
-        secret.0.iter_mut().zip(bytes.iter().skip(24)).for_each(|(to, from)| *to = *from);
+        let mut secret = DeviceSecret::new([0; 32]);
+        secret.expose_mut().iter_mut().zip(bytes.iter().skip(24)).for_each(|(to, from)| *to = *from);
         Ok(Some(Self {
             state: if state == 0 { State::Clean } else { State::Wiping },
             pages,
@@ -168,7 +143,7 @@ mod tests {
             oldest: 3,
             epoch: 0x0102_0304,
             moved_end: 160,
-            secret: DeviceSecret([5; 32]),
+            secret: DeviceSecret::new([5; 32]),
         }
     }
 
@@ -197,6 +172,6 @@ mod tests {
 
     #[test]
     fn the_secret_is_not_shown() {
-        assert_eq!(std::format!("{:?}", DeviceSecret([5; 32])), "DeviceSecret(..)");
+        assert_eq!(std::format!("{:?}", DeviceSecret::new([5; 32])), "Secret");
     }
 }

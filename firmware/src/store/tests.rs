@@ -6,6 +6,7 @@ use embedded_storage::nor_flash::NorFlash;
 use heapless::String;
 
 use super::*;
+use crate::crypto::Secret;
 use crate::testing::{Counting, PowerCutFlash};
 
 mod faults;

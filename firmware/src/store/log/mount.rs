@@ -145,7 +145,7 @@ impl<F: NorFlash, const N: usize> Log<F, N> {
             oldest: sequence,
             epoch,
             moved_end: RECORDS,
-            secret: secret.unwrap_or(DeviceSecret::none()),
+            secret: secret.unwrap_or(DeviceSecret::new([0; 32])),
         };
         self.commit(page, &superblock)?;
         self.superblock = superblock;

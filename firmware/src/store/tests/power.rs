@@ -78,7 +78,7 @@ impl<const W: usize, const E: usize, const P: usize> Rig<W, E, P> {
             model: Model::default(),
             after: Model::default(),
             sign_count: 0,
-            secret: DeviceSecret::none(),
+            secret: DeviceSecret::new([0; 32]),
             starts: 0,
         };
         rig.secret = rig.found().1;
