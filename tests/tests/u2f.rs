@@ -327,6 +327,22 @@ fn a_touch_for_u2f_is_none_for_ctap2_and_the_other_way_round() {
 }
 
 #[test]
+fn a_ctap2_request_that_waits_for_the_user_takes_the_window_of_u2f_with_it() {
+    for touches in [0, 1] {
+        let mut key = Simulation::new();
+        let channel = key.channel();
+        assert_eq!(ask(&mut key, &register_apdu()), WAITS);
+        (0..touches).for_each(|_| key.key.touch(key.now));
+        key.send(channel, Command::CBOR, &[0x0b]);
+        key.send(channel, Command::CANCEL, &[]);
+        while key.key.poll_transmit().is_some() {}
+        assert_eq!(key.key.indication(), Indication::Idle);
+        key.key.touch(key.now);
+        assert_eq!(ask(&mut key, &register_apdu()), WAITS);
+    }
+}
+
+#[test]
 fn what_needs_no_user_between_two_attempts_does_not_spend_the_touch() {
     let mut key = Simulation::new();
     let registered = register(&mut key);
