@@ -135,9 +135,13 @@ impl Policy {
     const DISCOVERABLE: u8 = 0x80;
     const CRED_PROTECT: u8 = 0x03;
 
-    /// Whether a request that verified no user and named the credential may use it (§12.1.1): level 3 may not be.
-    pub(crate) const fn allows_without_verification(self) -> bool {
-        self.cred_protect < 3
+    /// §12.1: whether a request may learn of the credential. `is_named`: the platform has named its id.
+    pub(crate) const fn shows(self, is_user_verified: bool, is_named: bool) -> bool {
+        match self.cred_protect {
+            3 => is_user_verified,
+            2 => is_user_verified || is_named,
+            _ => true,
+        }
     }
 
     fn to_byte(self) -> u8 {

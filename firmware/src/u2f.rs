@@ -73,10 +73,10 @@ fn find<F: NorFlash>(
     _store: &Reading<'_, F>,
 ) -> Option<SigningKey> {
     let source = CredentialSource::unwrap(&state.credential_key, request.application, request.key_handle)?;
-    // U2F verifies no user and knows one algorithm. A discoverable credential counts only while the store holds its
+    // U2F verifies no user, names the credential, and knows one algorithm. A discoverable credential counts only while the store holds its
     // record, and it holds none yet.
     let is_usable = source.algorithm == Algorithm::ES256
-        && source.policy.allows_without_verification()
+        && source.policy.shows(false, true)
         && !source.policy.discoverable;
     if is_usable { source.signing_key() } else { None }
 }
