@@ -73,8 +73,8 @@ fn find<F: NorFlash>(
     _store: &Reading<'_, F>,
 ) -> Option<SigningKey> {
     let source = CredentialSource::unwrap(&state.credential_key, request.application, request.key_handle)?;
-    // U2F verifies no user, names the credential, and knows one algorithm. A discoverable credential counts only while the store holds its
-    // record, and it holds none yet.
+    // U2F names the credential, verifies no user and knows one algorithm. A discoverable credential counts only while the
+    // store holds its record, and it holds none yet.
     let is_usable = source.algorithm == Algorithm::ES256
         && source.policy.shows(false, true)
         && !source.policy.discoverable;
