@@ -113,7 +113,7 @@ fn version_is_answered_in_every_form_and_without_the_user() {
 #[test]
 fn get_info_names_u2f_before_fido2() {
     let info = Simulation::new().cbor(4, None).unwrap();
-    assert_eq!(value_at(&info, 1), &cbor!(["U2F_V2", "FIDO_2_0"]).unwrap());
+    assert_eq!(value_at(&info, 1), &cbor!(["U2F_V2", "FIDO_2_0", "FIDO_2_1"]).unwrap());
 }
 
 #[test]
@@ -324,6 +324,22 @@ fn a_touch_for_u2f_is_none_for_ctap2_and_the_other_way_round() {
     key.cbor(0x0b, None).unwrap();
     assert_eq!(key.touches, 1);
     assert_eq!(ask(&mut key, &register_apdu()), WAITS);
+}
+
+#[test]
+fn a_ctap2_request_that_waits_for_the_user_takes_the_window_of_u2f_with_it() {
+    for touches in [0, 1] {
+        let mut key = Simulation::new();
+        let channel = key.channel();
+        assert_eq!(ask(&mut key, &register_apdu()), WAITS);
+        (0..touches).for_each(|_| key.key.touch(key.now));
+        key.send(channel, Command::CBOR, &[0x0b]);
+        key.send(channel, Command::CANCEL, &[]);
+        while key.key.poll_transmit().is_some() {}
+        assert_eq!(key.key.indication(), Indication::Idle);
+        key.key.touch(key.now);
+        assert_eq!(ask(&mut key, &register_apdu()), WAITS);
+    }
 }
 
 #[test]
