@@ -269,15 +269,9 @@ fn records_cannot_be_exchanged_or_read_without_the_secret() {
 
 #[test]
 fn memory_and_flash_for_a_credential() {
-    let ram = |empty: usize, full: usize| (full - empty) as f64 / 256.0;
-    let a_credential = ram(size_of::<Store<Flash, 0>>(), size_of::<Store<Flash, 256>>());
-    assert!(a_credential <= 16.0, "{a_credential} bytes of memory");
-    let flash = size_of::<Flash>();
-    assert!(
-        size_of::<Store<Flash, 256>>() - flash <= 4096 + 512,
-        "{}",
-        size_of::<Store<Flash, 256>>() - flash
-    );
+    let sizes = [size_of::<Store<(), 0>>(), size_of::<Store<(), 256>>()];
+    assert_eq!((sizes[1] - sizes[0]) / 256, 16, "bytes of memory for a credential");
+    assert!(sizes[0] <= 496, "{} bytes beside the credentials", sizes[0]);
 
     let mut store = fresh();
     let used = |store: &mut Store<Flash, 32>| {
@@ -287,10 +281,26 @@ fn memory_and_flash_for_a_credential() {
     store.put_credential(&credential(1, 1, "alice@example.com")).unwrap();
     assert_eq!(store.flash_mut().operations() - operations, 2, "a header and a value");
     let after = used(&mut store);
-    assert!(after - before <= 288, "{} bytes of flash", after - before);
+    assert_eq!(after - before, 272, "bytes of flash for a usual one");
     store.put_credential(&largest(1)).unwrap();
-    assert!(used(&mut store) - after <= 784);
+    assert_eq!(used(&mut store) - after, 768, "bytes of flash for the largest");
     let (before, operations) = (used(&mut store), store.flash_mut().operations());
     store.set_pin(&pin(8)).unwrap();
     assert_eq!((used(&mut store) - before, store.flash_mut().operations() - operations), (112, 2));
+}
+
+#[test]
+fn how_many_usual_credentials_fit() {
+    fn fill<F: NorFlash>(flash: F) -> usize {
+        let mut store = Store::<F, 256>::open(flash, &mut random()).unwrap();
+        let mut user = 0;
+        while store.put_credential(&credential(user, user, "alice@example.com")).is_ok() && user < 255 {
+            user += 1;
+        }
+        store.reading().credential_count()
+    }
+    assert_eq!(fill(PowerCutFlash::<4, 4096, 16>::new()), 163);
+    assert_eq!(fill(PowerCutFlash::<4, 4096, 64>::new()), 256);
+    assert_eq!(fill(PowerCutFlash::<4, 16_384, 3>::new()), 91);
+    assert_eq!(fill(PowerCutFlash::<4, 131_072, 2>::new()), 256);
 }

@@ -231,8 +231,8 @@ fn a_life(seed: u8) -> Vec<Command> {
             Command::Put(n % 3, n % 5, n),
             Command::Pin(n % 9),
             Command::SignCount(n % 130),
-            Command::Put(n % 2, n % 4, n + 1),
-            Command::Rename(n % 3, n % 5, n + 2),
+            Command::Put(n % 2, n % 4, n.wrapping_add(1)),
+            Command::Rename(n % 3, n % 5, n.wrapping_add(2)),
             Command::Delete(n.wrapping_add(1) % 3, n % 3),
         ]);
         if n.is_multiple_of(3) {
