@@ -197,3 +197,6 @@ impl Bound {
         Ok(bound)
     }
 }
+
+#[cfg(test)]
+mod tests;

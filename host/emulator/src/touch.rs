@@ -113,13 +113,12 @@ impl Finger {
     /// A finger; what the user answers comes back as an input.
     pub(crate) fn new(policy: TouchPolicy, inputs: &SyncSender<Input>) -> Self {
         let how = match policy {
-            // A touch counts only if it is later than the request, and the key's clock counts milliseconds.
-            TouchPolicy::Auto => How::Itself(Answer::Touch, Millis(1)),
+            TouchPolicy::Auto => How::Itself(Answer::Touch, NEXT),
             TouchPolicy::After(time) => {
                 let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-                How::Itself(Answer::Touch, Millis(millis.max(1)))
+                How::Itself(Answer::Touch, Millis(millis.saturating_add(NEXT.0)))
             }
-            TouchPolicy::Deny => How::Itself(Answer::Decline, Millis(1)),
+            TouchPolicy::Deny => How::Itself(Answer::Decline, NEXT),
             TouchPolicy::Manual => How::Manual,
             TouchPolicy::Prompt(ask) => How::Ask(ask_on_a_thread(ask, inputs.clone())),
         };
@@ -197,3 +196,6 @@ fn ask_on_a_thread(mut ask: Ask, inputs: SyncSender<Input>) -> Sender<(u64, Prom
     });
     prompts
 }
+
+/// A touch counts only if it is later than the request, and the key's clock shows whole milliseconds.
+const NEXT: Millis = Millis(1);
