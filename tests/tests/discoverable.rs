@@ -1,5 +1,5 @@
 //! Discoverable credentials: made, found, walked through.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use ciborium::{Value, cbor};
 use keywright_common::auth_data::{AuthData, flag};

@@ -22,3 +22,23 @@ pub enum StoreError {
     /// A reset was begun and is not finished: only `reset_step` does anything.
     Wiping,
 }
+
+impl core::fmt::Display for StoreError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let reason = match self {
+            Self::Flash => "the flash could not be read or written",
+            Self::Full => "there is no room",
+            Self::Corrupt => "what is on it is damaged",
+            Self::NewerFormat(format) => {
+                return write!(f, "it was written by a later version of Keywright, in format {format}");
+            }
+            Self::Geometry => "the flash has a size or units that a store cannot be made on",
+            Self::TooLong => "a value is longer than a record",
+            Self::NotFound => "there is no such credential",
+            Self::Wiping => "a reset was begun and is not finished",
+        };
+        f.write_str(reason)
+    }
+}
+
+impl core::error::Error for StoreError {}

@@ -5,7 +5,8 @@
 use keywright_firmware::crypto::Secret;
 use keywright_firmware::identity::{Attestation, Batch};
 
-/// The AAGUID of every virtual key, `dd69d6e3-cd4e-43b1-80f2-88a53fa9a995`. A board has another one.
+/// The AAGUID of every virtual key, drawn at random once: `dd69d6e3-cd4e-43b1-80f2-88a53fa9a995`, a version 4 UUID. It
+/// says "a Keywright key that is a program", and nothing about which one (G20). A board has another one.
 pub const AAGUID: [u8; 16] = 0xdd69_d6e3_cd4e_43b1_80f2_88a5_3fa9_a995_u128.to_be_bytes();
 
 /// Basic attestation with the batch key, which anybody can sign with.
