@@ -3,4 +3,9 @@
 //! Each layer is usable alone: a [`transport`] carries reports of 64 bytes; what stands on it speaks CTAPHID, then CTAP2
 //! and U2F, then WebAuthn. One loop, no second thread, no sleep.
 
+pub mod ctaphid;
+mod random;
 pub mod transport;
+
+#[cfg(test)]
+mod testing;
