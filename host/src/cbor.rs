@@ -80,6 +80,11 @@ impl Members {
         Some(items.into_iter().filter_map(read).collect())
     }
 
+    /// Whether there is nothing left to take.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// What has not been taken.
     pub(crate) fn rest(self) -> Vec<(Value, Value)> {
         self.0
@@ -138,7 +143,7 @@ mod tests {
         assert_eq!(members.integer(3), None);
         assert_eq!(Members::parse(&[0x80]).map(|_| ()), None);
         assert_eq!(Members::parse(&[0xa1, 1]).map(|_| ()), None);
-        assert!(Members::parse(&[]).unwrap().rest().is_empty());
+        assert!(Members::parse(&[]).unwrap().is_empty());
     }
 
     proptest! {

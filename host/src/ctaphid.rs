@@ -226,6 +226,24 @@ impl<T: Transport> Channel<T> {
         Ok(())
     }
 
+    /// Waits without asking anything of the key, and lets pass what it says; ends early if the user cancels.
+    ///
+    /// # Errors
+    /// [`DeviceError::Cancelled`], or what the transport refuses.
+    pub fn pause(&mut self, wait: Duration, user: &mut dyn Interaction) -> Result<(), DeviceError> {
+        let begun = self.transport.now();
+        loop {
+            if user.is_cancelled() {
+                return Err(DeviceError::Cancelled);
+            }
+            let left = wait.saturating_sub(self.transport.now().saturating_duration_since(begun));
+            if left.is_zero() {
+                return Ok(());
+            }
+            self.transport.receive(left.min(CANCEL_INTERVAL))?;
+        }
+    }
+
     /// Whether a message is under way.
     pub const fn is_waiting(&self) -> bool {
         self.pending.is_some()

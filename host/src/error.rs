@@ -49,6 +49,9 @@ pub enum ClientError {
     /// What the website asks for is not allowed or not complete.
     #[error("the request is not acceptable: {0}")]
     Request(String),
+    /// There is no key to choose from.
+    #[error("no key was found: plug one in")]
+    NoKey,
     /// There is a credential of the list on this key.
     #[error("this key is registered already: use another key, or remove it from the account first")]
     Excluded,

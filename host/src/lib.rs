@@ -5,6 +5,7 @@
 
 pub mod auth_data;
 mod cbor;
+pub mod ctap2;
 pub mod ctaphid;
 pub mod error;
 pub mod pin_uv_auth;

@@ -1,5 +1,7 @@
 //! A key that follows a script, for the unit tests of every layer.
 
+pub(crate) mod reference;
+
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -14,6 +16,8 @@ pub(crate) fn reports(channel: ChannelId, command: Command, payload: &[u8]) -> V
     std::iter::from_fn(|| sending.next_report(payload)).collect()
 }
 
+type Responder = Box<dyn FnMut(Command, &[u8]) -> Vec<u8>>;
+
 /// Answers INIT by itself and every other message with the next answer of its script; its time moves when it is
 /// waited for, and at no other moment.
 pub(crate) struct Script {
@@ -27,6 +31,7 @@ pub(crate) struct Script {
     requests: Vec<Vec<u8>>,
     answers: VecDeque<Vec<(Duration, Report)>>,
     cancel_answer: Vec<Report>,
+    responder: Option<Responder>,
     outbox: VecDeque<(Duration, Report)>,
 }
 
@@ -43,8 +48,17 @@ impl Script {
             requests: Vec::new(),
             answers: VecDeque::new(),
             cancel_answer: Vec::new(),
+            responder: None,
             outbox: VecDeque::new(),
         }
+    }
+
+    /// A key that computes its answers: from command and payload to payload.
+    pub(crate) fn responding(
+        capabilities: u8,
+        responder: impl FnMut(Command, &[u8]) -> Vec<u8> + 'static,
+    ) -> Self {
+        Self { responder: Some(Box::new(responder)), ..Self::new(ChannelId(0x0b0b), capabilities) }
     }
 
     pub(crate) fn silent() -> Self {
@@ -134,7 +148,13 @@ impl Script {
             self.interject(reports(receiving.channel(), Command::INIT, &answer));
         } else {
             self.requests.push(message.as_slice().to_vec());
-            self.outbox.extend(self.answers.pop_front().unwrap_or_default());
+            match &mut self.responder {
+                Some(respond) => {
+                    let answer = respond(receiving.command(), message.as_slice());
+                    self.interject(reports(self.channel, receiving.command(), &answer));
+                }
+                None => self.outbox.extend(self.answers.pop_front().unwrap_or_default()),
+            }
         }
     }
 }
