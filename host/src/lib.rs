@@ -11,6 +11,7 @@ pub mod error;
 pub mod pin_uv_auth;
 mod random;
 pub mod transport;
+pub mod u2f;
 pub mod user;
 
 pub use error::ClientError;
