@@ -5,6 +5,7 @@
 
 pub mod auth_data;
 mod cbor;
+pub mod choose;
 pub mod ctap2;
 pub mod ctaphid;
 pub mod error;
@@ -13,6 +14,8 @@ mod random;
 pub mod transport;
 pub mod u2f;
 pub mod user;
+pub mod verify;
+pub mod webauthn;
 
 pub use error::ClientError;
 pub use user::UserInteraction;

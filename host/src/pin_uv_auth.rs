@@ -10,7 +10,7 @@
 //!            \x2b\xce\x33\x57\x6b\x31\x5e\xce\xcb\xb6\x40\x68\x37\xbf\x51\xf5";
 //! let secret = SharedSecret::encapsulate(Protocol::Two, &x, &y).unwrap();
 //! let pin = Pin::new("1234")?;
-//! let encrypted = secret.encrypt(&pin.hash()).unwrap();
+//! let encrypted = secret.encrypt(&*pin.hash()).unwrap();
 //! assert_eq!(encrypted.len(), 16 + 16);
 //! assert_eq!(secret.decrypt(&encrypted).unwrap()[..], pin.hash()[..]);
 //! assert_eq!(Pin::new("123").unwrap_err(), PinRule::TooShort { minimum: 4, found: 3 });

@@ -27,7 +27,7 @@ fn key_point() -> ([u8; 32], [u8; 32]) {
 }
 
 fn agreed(protocol: Protocol) -> SharedSecret {
-    let scalar: [u8; 32] = std::array::from_fn(|at| at as u8 + 1);
+    let scalar: [u8; 32] = std::array::from_fn(|at| u8::try_from(at).unwrap() + 1);
     let secret = SecretKey::from_slice(&scalar).unwrap();
     let (x, y) = key_point();
     SharedSecret::agree(protocol, &secret, &x, &y).unwrap()
