@@ -130,6 +130,26 @@ fn an_error_of_the_key_keeps_its_code_and_an_empty_answer_is_malformed() {
 }
 
 #[test]
+fn g37_uv_and_pin_uv_auth_param_never_go_together() {
+    let token = Verification::Token { param: vec![1; 32], protocol: 2 };
+    for (verification, has_uv, has_param) in
+        [(Verification::None, false, false), (Verification::BuiltIn, true, false), (token, false, true)]
+    {
+        let mut made = creation("example.org");
+        made.verification = verification.clone();
+        let mut signed = assertion("example.org", Vec::new());
+        signed.verification = verification;
+        for (request, options, param) in [(made.encode(), 7, 8), (signed.encode(), 5, 6)] {
+            let mut members = Members::from_value(request).unwrap();
+            let uv = members.members(options).and_then(|mut options| options.boolean("uv"));
+            assert_eq!(uv, has_uv.then_some(true));
+            assert_eq!(members.bytes(param).is_some(), has_param);
+            assert_eq!(members.integer(param + 1).is_some(), has_param);
+        }
+    }
+}
+
+#[test]
 fn answers_that_lack_a_mandatory_member_are_malformed() {
     for body in [cbor!({}), cbor!({ 1 => "packed" }), cbor!({ 1 => "none", 2 => "text" }), cbor!([1])] {
         let answer = [vec![0], cbor::encode(body.unwrap())].concat();

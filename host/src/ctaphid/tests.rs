@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use keywright_common::ctaphid::{Content, ErrorCode, Report};
+use proptest::prelude::*;
 
 use super::*;
 use crate::testing::{Script, reports};
@@ -265,4 +266,23 @@ fn the_clock_of_a_boxed_transport_is_the_transports() {
     let boxed: Box<dyn Transport> = Box::new(script);
     assert_eq!(boxed.now(), now);
     assert_ne!(boxed.now(), Instant::now());
+}
+
+proptest! {
+    #[test]
+    fn no_reports_make_the_channel_panic_or_wait_for_ever(
+        tails in prop::collection::vec((any::<bool>(), prop::array::uniform32(any::<u8>())), 0..20),
+    ) {
+        let mut answers = Vec::new();
+        for (is_own, bytes) in tails {
+            let mut report = [0; 64];
+            report[..4].copy_from_slice(&if is_own { OWN.0.to_be_bytes() } else { [9; 4] });
+            report[4..36].copy_from_slice(&bytes);
+            answers.push(report);
+        }
+        let mut channel = answering(answers);
+        let begun = channel.transport.now();
+        let _ = channel.ping(b"a");
+        prop_assert!(channel.transport.now() - begun < Duration::from_secs(30));
+    }
 }

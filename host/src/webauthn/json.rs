@@ -2,6 +2,7 @@
 //! unknown values of an enumeration are as if they had not been said.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -238,7 +239,7 @@ pub struct PrfInput {
 }
 
 /// One or two values, as inputs or as results.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PrfValues {
     /// The first.
     pub first: Base64Url,
@@ -248,7 +249,7 @@ pub struct PrfValues {
 }
 
 /// Inputs of `hmacGetSecret`: salts of 32 bytes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HmacSalts {
     /// The first.
     pub salt1: Base64Url,
@@ -367,7 +368,7 @@ pub struct CredentialProperties {
 }
 
 /// The output of `hmacGetSecret`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HmacOutputs {
     /// For the first salt.
     pub output1: Base64Url,
@@ -386,6 +387,19 @@ pub struct PrfOutput {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub results: Option<PrfValues>,
 }
+
+macro_rules! redacted {
+    ($($name:ident),*) => {$(
+        /// Shows nothing: what a function of a secret is asked, and answers, is somebody's key to something.
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(concat!(stringify!($name), "(redacted)"))
+            }
+        }
+    )*};
+}
+
+redacted!(PrfValues, HmacSalts, HmacOutputs);
 
 /// `null` stands for absence: some servers write every member that they know.
 fn nullable<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(

@@ -382,6 +382,20 @@ fn prf_and_hmac_secret_come_back_decrypted_and_prf_has_salts_of_its_own() {
     }
 }
 
+#[test]
+fn g37_what_prf_gives_does_not_show_in_a_trace() {
+    let secret = Base64Url(vec![0xab; 32]);
+    let values = PrfValues { first: secret.clone(), second: None };
+    let results = ExtensionResults {
+        hmac_get_secret: Some(HmacOutputs { output1: secret, output2: None }),
+        prf: Some(PrfOutput { enabled: None, results: Some(values) }),
+        ..ExtensionResults::default()
+    };
+    let shown = format!("{results:?}");
+    assert!(shown.contains("HmacOutputs(redacted)") && shown.contains("PrfValues(redacted)"), "{shown}");
+    assert!(!shown.contains("171"), "{shown}");
+}
+
 /// A U2F key; `app_id` is where its one credential was made.
 struct U2fKey {
     handle: Vec<u8>,
