@@ -1,82 +1,23 @@
 //! The driver and the real key, in one process and in simulated time: what each layer makes of the other's bytes.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-use std::time::{Duration, Instant};
+mod simulated;
 
 use keywright_common::cose::Algorithm;
-use keywright_common::ctaphid::{Command, ErrorCode, Report};
+use keywright_common::ctaphid::{Command, ErrorCode};
 use keywright_common::status::Status;
 use keywright_firmware::key::Indication;
 use keywright_host::ctap2::{AssertionRequest, Client, CredentialRequest, RpEntity};
 use keywright_host::ctaphid::{Channel, DeviceError, Interaction, Unattended};
 use keywright_host::pin_uv_auth::Pin;
-use keywright_host::transport::{Transport, TransportError};
 use keywright_host::user::{Account, PinRequest, UserInteraction};
 use keywright_host::verify::{self, AttestationKind, Expected};
 use keywright_host::webauthn::{
     Authenticator, CreationOptions, Origin, RegistrationResponse, RequestOptions,
 };
 use keywright_host::{ClientError, choose};
-use keywright_tests::{Simulation, User};
-
-/// A transport into a simulated world, whose time passes when it is waited for.
-struct SimulatedTransport {
-    world: Simulation,
-    begun: Instant,
-}
-
-impl SimulatedTransport {
-    fn new(user: User) -> Self {
-        let mut world = Simulation::new();
-        world.user = user;
-        Self { world, begun: Instant::now() }
-    }
-
-    fn millis(&self) -> u64 {
-        self.world.now.as_millis()
-    }
-
-    /// Lets the world run until a report comes or `end` is reached.
-    fn run_until(&mut self, end: u64) -> Option<Report> {
-        loop {
-            if let Some(report) = self.world.key.poll_transmit() {
-                return Some(report);
-            }
-            let wants_touch = matches!(self.world.key.indication(), Indication::TouchWanted(_));
-            let left = end.saturating_sub(self.millis());
-            if left == 0 {
-                return None;
-            }
-            match self.world.user {
-                User::Touches if wants_touch => {
-                    self.world.advance(left.min(1));
-                    self.world.touches += 1;
-                    self.world.key.touch(self.world.now);
-                }
-                User::Declines if wants_touch => self.world.key.decline(self.world.now),
-                User::MustNotBeAsked if wants_touch => panic!("the key asked for a touch"),
-                // A step, so that what the key says at its own deadlines is not lost.
-                _ => self.world.advance(left.min(10)),
-            }
-        }
-    }
-}
-
-impl Transport for SimulatedTransport {
-    fn send(&mut self, report: &Report) -> Result<(), TransportError> {
-        self.world.key.handle_report(report, self.world.now);
-        Ok(())
-    }
-
-    fn receive(&mut self, timeout: Duration) -> Result<Option<Report>, TransportError> {
-        let millis = u64::try_from(timeout.as_millis()).unwrap();
-        Ok(self.run_until(self.millis() + millis.max(1)))
-    }
-
-    fn now(&self) -> Instant {
-        self.begun + Duration::from_millis(self.millis())
-    }
-}
+use keywright_tests::User;
+use simulated::SimulatedTransport;
 
 #[derive(Default)]
 struct Person {
