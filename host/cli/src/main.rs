@@ -1,3 +1,61 @@
-//! The `keywright` command.
+//! The `keywright` command. It has no logic of its own: it reads its arguments, hands them to one of [`commands`], and says what
+//! came of it. `JSON.md` has the shapes of `--json` and the exit codes.
+//!
+//! | room | what is in it |
+//! |---|---|
+//! | [`args`] | the shape of the command line |
+//! | [`commands`] | one file a command |
+//! | [`output`] | text or JSON on standard output, everything else on standard error |
+//! | [`failure`] | every error's kind, exit code and words |
+//! | [`key`] | finding and opening a key |
+//! | [`user`] | whoever sits at the terminal: touches, PINs, yes or no |
+//! | [`pin`] | where PINs come from |
+//! | [`credential_file`] | the file that `register` writes, and replacing files whole |
 
-fn main() {}
+mod args;
+mod commands;
+mod credential_file;
+mod failure;
+mod interrupt;
+mod key;
+mod output;
+mod pin;
+mod replace;
+mod user;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use args::{Arguments, Command};
+use failure::Failure;
+use output::Output;
+
+fn main() -> ExitCode {
+    match Arguments::try_parse() {
+        Ok(Arguments { json, command }) => {
+            let output = Output::new(json);
+            dispatch(command, &output).map_or_else(|failure| output.fail(&failure), |()| ExitCode::SUCCESS)
+        }
+        Err(error) => output::usage(&error),
+    }
+}
+
+/// Hands a command to its file.
+fn dispatch(command: Command, output: &Output) -> Result<(), Failure> {
+    match command {
+        Command::List => commands::list::run(output),
+        Command::Info(device) => commands::info::run(&device, output),
+        Command::Register(arguments) => commands::register::run(arguments, output),
+        Command::Authenticate(arguments) => commands::authenticate::run(arguments, output),
+        Command::Pin(command) => commands::pin::run(command, output),
+        Command::Credentials(command) => commands::credentials::run(command, output),
+        Command::Reset(arguments) => commands::reset::run(&arguments, output),
+        Command::Select(arguments) => commands::select::run(arguments, output),
+        Command::Wink(device) => commands::wink::run(&device, output),
+        #[cfg(all(feature = "emulator", unix))]
+        Command::Emulate(arguments) => commands::emulate::run(arguments, output),
+        #[cfg(all(feature = "iam", unix))]
+        Command::Iam(command) => commands::iam::run(command, output),
+    }
+}
