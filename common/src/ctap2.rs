@@ -1,5 +1,6 @@
 //! CTAP2 commands (§6): their numbers, and their requests as values that borrow from the message.
 
+pub mod credential_management;
 pub mod get_assertion;
 pub mod make_credential;
 mod member;

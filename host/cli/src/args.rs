@@ -1,0 +1,284 @@
+//! The command line's shape.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use keywright_common::cose::Algorithm;
+
+/// A FIDO2 security key in software, and the driver for any vendor's key.
+#[derive(Debug, Parser)]
+#[command(name = "keywright", version, arg_required_else_help = true)]
+pub(crate) struct Arguments {
+    /// Print one JSON value on standard output instead of text.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// List the security keys that are plugged in.
+    List,
+    /// Show what a key is and can do.
+    Info(Device),
+    /// Make a credential on a key, verify it, and keep its public part in a file.
+    Register(Register),
+    /// Have a credential prove itself, and verify the proof.
+    Authenticate(Authenticate),
+    /// Set or change the PIN, or ask how many tries are left.
+    #[command(subcommand)]
+    Pin(Pin),
+    /// Look at and change the discoverable credentials of a key.
+    #[command(subcommand)]
+    Credentials(Credentials),
+    /// Wipe a key: every credential and the PIN are gone for good.
+    Reset(Reset),
+    /// Ask the user to touch one of several keys, and say which.
+    Select(Select),
+    /// Have a key show itself.
+    Wink(Device),
+    /// Run a virtual key.
+    #[cfg(feature = "emulator")]
+    Emulate(Emulate),
+    /// The local IAM.
+    #[cfg(feature = "iam")]
+    #[command(subcommand)]
+    Iam(Iam),
+    /// Register a virtual key in a local IAM and sign in with it, from nothing.
+    #[cfg(all(feature = "emulator", feature = "iam"))]
+    Demo(Demo),
+}
+
+/// Which key.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Device {
+    /// The key: hid:PATH, udp:ADDRESS:PORT or tcp:ADDRESS:PORT; without it, the only one plugged in, or the one touched.
+    #[arg(long, value_name = "WHERE")]
+    pub(crate) device: Option<String>,
+}
+
+/// Where the PIN comes from; without either it is asked for, hidden.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct PinSource {
+    /// Read the PIN from this file descriptor, up to the end of its first line.
+    #[arg(long, value_name = "FD", conflicts_with = "pin_env")]
+    pub(crate) pin_fd: Option<i32>,
+    /// Take the PIN from this environment variable.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) pin_env: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Register {
+    #[command(flatten)]
+    pub(crate) device: Device,
+    #[command(flatten)]
+    pub(crate) pin: PinSource,
+    /// The relying party's id, such as example.org.
+    #[arg(long, value_name = "ID")]
+    pub(crate) rp: String,
+    /// The account's name.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) user: String,
+    /// Make a discoverable credential, which the key can offer by itself.
+    #[arg(long)]
+    pub(crate) resident: bool,
+    /// Require the PIN.
+    #[arg(long)]
+    pub(crate) uv: bool,
+    /// The algorithm; given more than once, the first that the key has.
+    #[arg(long, value_enum, default_values = ["es256", "eddsa"])]
+    pub(crate) alg: Vec<AlgorithmName>,
+    /// Where to keep the public part of the credential.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum AlgorithmName {
+    /// ECDSA on P-256 with SHA-256.
+    Es256,
+    /// Ed25519.
+    Eddsa,
+}
+
+impl From<AlgorithmName> for Algorithm {
+    fn from(name: AlgorithmName) -> Self {
+        match name {
+            AlgorithmName::Es256 => Self::ES256,
+            AlgorithmName::Eddsa => Self::EDDSA,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Authenticate {
+    #[command(flatten)]
+    pub(crate) device: Device,
+    #[command(flatten)]
+    pub(crate) pin: PinSource,
+    /// The file that `register` wrote; its counter is brought up to date.
+    #[arg(value_name = "FILE")]
+    pub(crate) credential: PathBuf,
+    /// Require the PIN.
+    #[arg(long)]
+    pub(crate) uv: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Pin {
+    /// Set the first PIN of a key.
+    Set {
+        #[command(flatten)]
+        device: Device,
+        #[command(flatten)]
+        new: NewPin,
+    },
+    /// Change the PIN of a key.
+    Change {
+        #[command(flatten)]
+        device: Device,
+        #[command(flatten)]
+        pin: PinSource,
+        #[command(flatten)]
+        new: NewPin,
+    },
+    /// Show how many wrong PINs the key still takes.
+    Retries(Device),
+}
+
+/// Where the new PIN comes from; without either it is asked for twice, hidden.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct NewPin {
+    /// Read the new PIN from this file descriptor, up to the end of its first line.
+    #[arg(long, value_name = "FD", conflicts_with = "new_pin_env")]
+    pub(crate) new_pin_fd: Option<i32>,
+    /// Take the new PIN from this environment variable.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) new_pin_env: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Credentials {
+    /// List the discoverable credentials.
+    List {
+        #[command(flatten)]
+        device: Device,
+        #[command(flatten)]
+        pin: PinSource,
+        /// Only those of this relying party.
+        #[arg(long, value_name = "ID")]
+        rp: Option<String>,
+    },
+    /// Delete a credential.
+    Delete {
+        #[command(flatten)]
+        device: Device,
+        #[command(flatten)]
+        pin: PinSource,
+        /// The credential's id, base64url as `list` shows it.
+        #[arg(value_name = "ID")]
+        id: String,
+        /// Do not ask first.
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Give the account of a credential another name.
+    Rename {
+        #[command(flatten)]
+        device: Device,
+        #[command(flatten)]
+        pin: PinSource,
+        /// The credential's id, base64url as `list` shows it.
+        #[arg(value_name = "ID")]
+        id: String,
+        /// The account's new name.
+        #[arg(long, value_name = "NAME")]
+        name: Option<String>,
+        /// The person's new name.
+        #[arg(long, value_name = "NAME")]
+        display_name: Option<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Reset {
+    #[command(flatten)]
+    pub(crate) device: Device,
+    /// Do not ask first.
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Select {
+    /// One of the keys to choose among; without it, all that are plugged in.
+    #[arg(long, value_name = "WHERE")]
+    pub(crate) device: Vec<String>,
+}
+
+/// A virtual key.
+#[cfg(feature = "emulator")]
+#[derive(Debug, Args)]
+pub(crate) struct Emulate {
+    /// Serve 64-byte datagrams on this address, such as 127.0.0.1:8111; port 0 takes a free one.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) udp: Option<std::net::SocketAddr>,
+    /// Serve 64-byte frames on this address; port 0 takes a free one.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) tcp: Option<std::net::SocketAddr>,
+    /// Keep the key's memory in this file; it holds the key's secret.
+    #[arg(long, value_name = "FILE", required_unless_present = "ephemeral", conflicts_with = "ephemeral")]
+    pub(crate) state: Option<PathBuf>,
+    /// Keep nothing: the key is gone when the command ends.
+    #[arg(long)]
+    pub(crate) ephemeral: bool,
+    /// What the user does when the key asks for a touch: auto, deny, prompt, or after=MILLISECONDS.
+    #[arg(long, default_value = "prompt")]
+    pub(crate) touch: String,
+    /// How new credentials are attested.
+    #[arg(long, value_enum, default_value = "self")]
+    pub(crate) attestation: AttestationName,
+    /// Take control commands, JSON lines, on a Unix socket at this path.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) control: Option<PathBuf>,
+}
+
+#[cfg(feature = "emulator")]
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum AttestationName {
+    /// Signed with the credential's own key.
+    #[value(name = "self")]
+    PackedSelf,
+    /// Signed with the batch key of the virtual key, whose private part is public.
+    Basic,
+    /// None.
+    None,
+}
+
+#[cfg(feature = "iam")]
+#[derive(Debug, Subcommand)]
+pub(crate) enum Iam {
+    /// Serve the console and its endpoints.
+    Serve {
+        /// Listen on this address; port 0 takes a free one.
+        #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
+        listen: std::net::SocketAddr,
+        /// Keep users and devices in this folder.
+        #[arg(long, value_name = "DIR", required_unless_present = "ephemeral", conflicts_with = "ephemeral")]
+        data: Option<PathBuf>,
+        /// Keep nothing: everything is gone when the command ends.
+        #[arg(long)]
+        ephemeral: bool,
+    },
+}
+
+/// The demonstration.
+#[cfg(all(feature = "emulator", feature = "iam"))]
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// Keep the console open at the end, and print its address.
+    #[arg(long)]
+    pub(crate) serve: bool,
+}
