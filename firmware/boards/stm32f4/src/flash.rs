@@ -1,4 +1,4 @@
-//! The chip's own flash, of which the store has the three sectors of 16 KiB behind the first.
+//! The chip's own flash, of which the store has the last three sectors, of 128 KiB each.
 //!
 //! The core stands still while a sector is erased: nothing that has to answer may ask for it.
 
@@ -47,7 +47,7 @@ impl ReadNorFlash for Region {
 
 impl NorFlash for Region {
     const WRITE_SIZE: usize = WRITE_SIZE;
-    const ERASE_SIZE: usize = 16 * 1024;
+    const ERASE_SIZE: usize = 128 * 1024;
 
     fn erase(&mut self, from: u32, to: u32) -> Result<(), FlashError> {
         check_erase(self, from, to).map_err(FlashError::Place)?;
@@ -60,5 +60,5 @@ impl NorFlash for Region {
     }
 }
 
-/// `store_start` of `memory.x`, from the start of the flash.
-const START: u32 = 16 * 1024;
+/// `STORE` of `memory.x`, from the start of the flash.
+const START: u32 = 640 * 1024;
