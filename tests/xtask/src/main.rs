@@ -5,7 +5,9 @@
 //! Each stage is a function over the [`run::Project`] and the stage's own [`run::Log`]; adding a stage is one
 //! function and one row of the table.
 
+mod boards;
 mod checklist;
+mod emulator;
 mod python;
 mod run;
 mod setup;
@@ -41,6 +43,8 @@ enum Command {
         #[arg(value_name = "STAGE", value_parser = PossibleValuesParser::new(stages::names()))]
         stages: Vec<String>,
     },
+    /// Build the boards' images into target/firmware and show their sizes
+    Firmware,
     /// Show the rules of the security checklist and their tests; fails where one that is due has none
     Checklist,
     /// Install what the checks need and this machine lacks
@@ -80,6 +84,7 @@ fn dispatch(command: Command) -> Result<bool, String> {
             };
             stages::run(&Project::find()?, &selection)
         }
+        Command::Firmware => boards::run(&Project::find()?),
         Command::Checklist => checklist::run(&Project::find()?),
         Command::Setup { print, debian } => setup::run(&Project::find()?, print, debian),
     }
