@@ -7,10 +7,7 @@ use p256::{NistP256, NonZeroScalar};
 use rand_core::CryptoRng;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use super::Secret;
-
-/// A signature in the form in which WebAuthn carries it: ASN.1 DER for ES256.
-pub(crate) type Signature = heapless::Vec<u8, 72>;
+use super::{Secret, Signature};
 
 /// A private key: the scalar alone, since signing needs nothing else.
 pub(crate) struct Es256Key(NonZeroScalar);
