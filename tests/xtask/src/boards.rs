@@ -97,11 +97,10 @@ pub(crate) fn build(project: &Project, log: &Log) -> Outcome<Vec<Image>> {
     let place = project.target.join("firmware");
     fs::create_dir_all(&place).map_err(|error| failed(&place.display(), &error))?;
     for board in &BOARDS {
-        let words = format!(
-            "build --locked --release --manifest-path {MANIFEST} --package {} --target {}",
-            board.name, board.target
-        );
+        let words = format!("build --locked --release --package {} --target {}", board.name, board.target);
         let mut command = project.cargo(&words);
+        // Where the boards' own .cargo/config.toml is read.
+        command.current_dir(project.root.join(WORKSPACE));
         log.run(toolchain.apply(command.arg("--target-dir").arg(&folder)))?;
     }
     BOARDS.iter().map(|board| board.put_into(&place, &folder)).collect()
@@ -165,4 +164,4 @@ fn explain<T>((log, stop): (Log, Stop)) -> Outcome<T> {
 }
 
 /// The boards' own workspace.
-pub(crate) const MANIFEST: &str = "firmware/boards/Cargo.toml";
+pub(crate) const WORKSPACE: &str = "firmware/boards";

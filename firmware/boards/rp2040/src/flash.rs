@@ -7,7 +7,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 
 use embassy_rp::pac::{IO_QSPI, SSI, io::vals::Outover};
 use embassy_rp::rom_data;
-use embassy_time::{Duration, Instant};
+use embassy_time::{Duration, Instant, block_for};
 use embedded_storage::nor_flash::{
     ErrorType, MultiwriteNorFlash, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash, check_erase,
     check_read, check_write,
@@ -16,7 +16,10 @@ use embedded_storage::nor_flash::{
 use crate::watchdog;
 
 /// The chip.
-pub(crate) struct Chip(());
+pub(crate) struct Chip {
+    /// The sector that is being erased, as far as is known.
+    erasing: Option<u32>,
+}
 
 /// A part of the chip.
 pub(crate) struct Region<'a> {
@@ -52,7 +55,7 @@ impl Chip {
             rom_data::connect_internal_flash();
             rom_data::flash_exit_xip();
         }
-        Self(())
+        Self { erasing: None }
     }
 
     /// The seed file's part: the 8 KiB before the store.
@@ -72,31 +75,76 @@ impl Chip {
         id
     }
 
+    /// Reads, while an erase of another sector stands still for it.
+    fn read(&mut self, at: u32, bytes: &mut [u8]) -> Result<(), FlashError> {
+        let end = at.saturating_add(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
+        let is_suspended = match self.erasing {
+            Some(sector) if at < sector.saturating_add(SECTOR) && sector < end => {
+                self.wait(MAX_ERASE_TIME)?;
+                false
+            }
+            Some(_) => self.suspend()?,
+            None => false,
+        };
+        self.transfer(&command(READ_DATA, at), &[], bytes);
+        if is_suspended {
+            self.transfer(&[RESUME], &[], &mut []);
+            // W25Q16JV §8.2.19: an erase that is resumed must run for 20 us before it is suspended again.
+            block_for(SUSPEND_TIME);
+        }
+        Ok(())
+    }
+
     fn program(&mut self, at: u32, bytes: &[u8]) -> Result<(), FlashError> {
+        // What is written after an erase is on flash after it, whatever happens to the power.
+        self.wait(MAX_ERASE_TIME)?;
         self.transfer(&[WRITE_ENABLE], &[], &mut []);
         self.transfer(&command(PAGE_PROGRAM, at), bytes, &mut []);
         self.wait(MAX_PROGRAM_TIME)
     }
 
+    /// Begins to erase a sector, and leaves the chip to it: who needs the chip waits.
     fn erase_sector(&mut self, at: u32) -> Result<(), FlashError> {
+        self.wait(MAX_ERASE_TIME)?;
         watchdog::feed();
         self.transfer(&[WRITE_ENABLE], &[], &mut []);
         self.transfer(&command(SECTOR_ERASE, at), &[], &mut []);
-        self.wait(MAX_ERASE_TIME)
+        self.erasing = Some(at);
+        Ok(())
+    }
+
+    /// Makes an erase stand still; false if it was done, or if the chip does not know how and has been waited for.
+    fn suspend(&mut self) -> Result<bool, FlashError> {
+        if !self.is_busy() {
+            self.erasing = None;
+            return Ok(false);
+        }
+        self.transfer(&[SUSPEND], &[], &mut []);
+        block_for(SUSPEND_TIME);
+        let mut status = [0];
+        self.transfer(&[READ_STATUS_2], &[], &mut status);
+        let is_suspended = status.map(|bits| bits & SUSPENDED) != [0];
+        if !is_suspended {
+            self.wait(MAX_ERASE_TIME)?;
+        }
+        Ok(is_suspended)
+    }
+
+    fn is_busy(&mut self) -> bool {
+        let mut status = [0];
+        self.transfer(&[READ_STATUS], &[], &mut status);
+        status.map(|bits| bits & BUSY) != [0]
     }
 
     fn wait(&mut self, limit: Duration) -> Result<(), FlashError> {
         let end = Instant::now() + limit;
-        loop {
-            let mut status = [0];
-            self.transfer(&[READ_STATUS], &[], &mut status);
-            if status.map(|bits| bits & BUSY) == [0] {
-                return Ok(());
-            }
+        while self.is_busy() {
             if Instant::now() > end {
                 return Err(FlashError::Timeout);
             }
         }
+        self.erasing = None;
+        Ok(())
     }
 
     /// One command: its bytes, what it writes, then what it reads. Interrupts stay on: as long as it is selected, the
@@ -156,8 +204,7 @@ impl ReadNorFlash for Region<'_> {
 
     fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), FlashError> {
         check_read(self, offset, bytes.len()).map_err(FlashError::Place)?;
-        self.chip.transfer(&command(READ_DATA, self.absolute(offset)), &[], bytes);
-        Ok(())
+        self.chip.read(self.absolute(offset), bytes)
     }
 
     fn capacity(&self) -> usize {
@@ -218,7 +265,13 @@ const PAGE_PROGRAM: u8 = 0x02;
 const READ_DATA: u8 = 0x03;
 const SECTOR_ERASE: u8 = 0x20;
 const READ_UNIQUE_ID: u8 = 0x4b;
+const READ_STATUS_2: u8 = 0x35;
+const SUSPEND: u8 = 0x75;
+const RESUME: u8 = 0x7a;
 const BUSY: u8 = 1;
+const SUSPENDED: u8 = 0x80;
+/// What it takes the chip to suspend.
+const SUSPEND_TIME: Duration = Duration::from_micros(21);
 const SECTOR: u32 = 4096;
 const PAGE: usize = 256;
 /// Bytes that the interface holds in each direction.

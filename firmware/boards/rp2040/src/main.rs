@@ -10,7 +10,7 @@ mod watchdog;
 use core::cell::RefCell;
 
 use cortex_m_rt::entry;
-use embassy_executor::{Executor, InterruptExecutor};
+use embassy_executor::{Executor, InterruptExecutor, Spawner};
 use embassy_rp::gpio::{Level, Output};
 use embassy_rp::interrupt;
 use embassy_rp::interrupt::{InterruptExt, Priority};
@@ -64,18 +64,24 @@ mod vectors {
 
 #[entry]
 fn main() -> ! {
+    EXECUTOR.init_with(Executor::new).run(set_up)
+}
+
+/// Everything before the first task. On its own, because `main` never returns: what is on its stack stays there.
+#[inline(never)]
+fn set_up(spawner: Spawner) {
     let board = embassy_rp::init(embassy_rp::config::Config::default());
     let start = watchdog::start();
     let mut light = Output::new(board.PIN_25, Level::Low);
     let chip = CHIP.init(Chip::unmap());
 
-    let Ok(mut source) = random_source(chip) else { show(Fault::Randomness, &mut light) };
+    let Ok(mut source) = random_source(chip) else { show_fault(&mut light) };
     let channel_base = source.next_u32();
     let source: &RefCell<_> = SOURCE.init(RefCell::new(source));
 
     let [requests, responses] = BUFFERS.init_with(|| [Message::new(), Message::new()]);
-    let opened = Authenticator::new(identity(AAGUID), chip.store(), Shared(source), responses, start, now());
-    let Ok(authenticator) = opened else { show(Fault::Store, &mut light) };
+    let authenticator =
+        Authenticator::new(identity(AAGUID), chip.store(), Shared(source), responses, start, now());
 
     // The transport interrupts the authenticator, and the interrupts that wake it interrupt the transport.
     interrupt::SWI_IRQ_1.set_priority(Priority::P2);
@@ -83,11 +89,9 @@ fn main() -> ! {
     if let Ok(task) = transport_task(board.USB, channel_base, requests, PicoPanel { light }) {
         urgent.spawn(task);
     }
-    EXECUTOR.init_with(Executor::new).run(|spawner| {
-        if let Ok(task) = authenticator_task(authenticator, source) {
-            spawner.spawn(task);
-        }
-    })
+    if let Ok(task) = authenticator_task(authenticator, source) {
+        spawner.spawn(task);
+    }
 }
 
 #[embassy_executor::task]
@@ -116,10 +120,10 @@ fn random_source(chip: &mut Chip) -> Result<Source<Sample>, Failure> {
     Ok(source)
 }
 
-/// Shows a fault for ever, and answers nothing.
-fn show(fault: Fault, light: &mut Output<'static>) -> ! {
+/// Shows for ever that there is no randomness, and answers nothing.
+fn show_fault(light: &mut Output<'static>) -> ! {
     loop {
-        light.set_level(is_on_in_fault(fault, now().as_millis()).into());
+        light.set_level(is_on_in_fault(Fault::Randomness, now().as_millis()).into());
         block_for(Duration::from_millis(10));
         watchdog::feed();
     }

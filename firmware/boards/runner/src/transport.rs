@@ -5,7 +5,7 @@
 use core::cell::RefCell;
 
 use embassy_futures::join::join5;
-use embassy_futures::select::{Either, select};
+use embassy_futures::select::{Either, Either3, select, select3};
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::signal::Signal;
 use embassy_time::Timer;
@@ -13,13 +13,13 @@ use embassy_usb::class::hid::{HidReader, HidWriter, ReadError};
 use embassy_usb::driver::{Driver, EndpointError};
 use keywright_common::ctaphid::Report;
 use keywright_common::time::{Instant, Millis};
-use keywright_firmware::authenticator::Touch;
 use keywright_firmware::ctaphid::{Device, KeepaliveStatus};
 use keywright_firmware::key::Indication;
 
 use crate::button::{Button, SAMPLE_MILLIS};
-use crate::mailbox::{Mailbox, Number, Order, Progress};
-use crate::usb::Usb;
+use crate::light::Fault;
+use crate::mailbox::{Mailbox, Number, Order, Progress, Shown};
+use crate::usb::{BUS_RESETS, Usb};
 use crate::{Buffer, VERSION, at, light, now};
 
 /// What a board gives to the loop.
@@ -67,14 +67,15 @@ struct Transport<'a> {
 struct State {
     device: Device<Buffer>,
     number: Number,
-    wanted_touch: Option<Touch>,
+    /// The request that a host made before it began anew.
+    abandoned: Option<Number>,
     wink_until: Option<Instant>,
 }
 
 impl<'a> Transport<'a> {
     fn new(channel_base: u32, buffer: Buffer, mailbox: &'a Mailbox) -> Self {
         let device = Device::new(VERSION, channel_base, buffer);
-        let state = State { device, number: Number::default(), wanted_touch: None, wink_until: None };
+        let state = State { device, number: Number::default(), abandoned: None, wink_until: None };
         Self { state: RefCell::new(state), mailbox, outgoing: Signal::new(), rescheduled: Signal::new() }
     }
 
@@ -86,10 +87,7 @@ impl<'a> Transport<'a> {
                 Ok(64) => self.with_device(|device| device.handle_report(&report, now())),
                 // CTAPHID knows no shorter report (§11.2.4).
                 Ok(_) => {}
-                Err(ReadError::Disabled) => {
-                    self.abandon();
-                    reader.ready().await;
-                }
+                Err(ReadError::Disabled) => reader.ready().await,
                 Err(ReadError::BufferOverflow | ReadError::Sync(_)) => {}
             }
         }
@@ -116,10 +114,11 @@ impl<'a> Transport<'a> {
             let due = self.state.borrow().device.poll_timeout();
             let due = due.map_or(embassy_time::Instant::MAX, at);
             let changed = select(self.rescheduled.wait(), Timer::at(due));
-            match select(self.mailbox.progress.receive(), changed).await {
-                Either::First(progress) => self.apply(progress),
-                Either::Second(Either::First(())) => {}
-                Either::Second(Either::Second(())) => {
+            match select3(self.mailbox.progress.receive(), BUS_RESETS.wait(), changed).await {
+                Either3::First(progress) => self.apply(progress),
+                Either3::Second(()) => self.abandon(),
+                Either3::Third(Either::First(())) => {}
+                Either3::Third(Either::Second(())) => {
                     self.with_device(|device| device.handle_timeout(now()));
                 }
             }
@@ -135,26 +134,32 @@ impl<'a> Transport<'a> {
             if panel.is_button_down().is_some_and(|is_down| button.sample(is_down)) {
                 self.mailbox.touches.signal(time);
             }
-            panel.set_light(light::is_on(self.indication(time), time.as_millis()));
+            panel.set_light(self.is_light_on(time));
             panel.alive();
         }
     }
 
     fn apply(&self, progress: Progress) {
-        let wanted = match &progress {
-            Progress::TouchWanted(touch) => Some(*touch),
-            Progress::Done(_) => None,
-        };
-        self.state.borrow_mut().wanted_touch = wanted;
+        let is_done = matches!(progress, Progress::Done(_));
         self.with_device(|device| match progress {
-            Progress::TouchWanted(_) => device.set_status(KeepaliveStatus::UpNeeded, now()),
+            Progress::TouchWanted => device.set_status(KeepaliveStatus::UpNeeded, now()),
+            Progress::Working => device.set_status(KeepaliveStatus::Processing, now()),
             Progress::Done(response) => device.complete(response),
         });
+        let mut state = self.state.borrow_mut();
+        if is_done && state.abandoned.take() == Some(state.number) {
+            while state.device.poll_transmit().is_some() {}
+        }
     }
 
-    /// The host is gone: its request is not worth a touch.
+    /// The host began anew: what it asked for is not worth a touch, and the answer to it is for nobody.
     fn abandon(&self) {
-        self.mailbox.cancels.signal(self.state.borrow().number);
+        let mut state = self.state.borrow_mut();
+        while state.device.poll_transmit().is_some() {}
+        if state.device.is_busy() {
+            state.abandoned = Some(state.number);
+            self.mailbox.cancels.signal(state.number);
+        }
     }
 
     /// Lets the device do something, and carries what comes of it to where it belongs.
@@ -168,7 +173,7 @@ impl<'a> Transport<'a> {
         if let Some(request) = state.device.take_request(time) {
             state.number.0 = state.number.0.wrapping_add(1);
             // The device hands out one request at a time, so that the slot is free.
-            let _ = self.mailbox.requests.try_send(Order { request, number: state.number, at: time });
+            let _ = self.mailbox.requests.try_send(Order { request, number: state.number });
         }
         if state.device.take_cancel() {
             self.mailbox.cancels.signal(state.number);
@@ -177,17 +182,21 @@ impl<'a> Transport<'a> {
         self.rescheduled.signal(());
     }
 
-    fn indication(&self, time: Instant) -> Indication {
+    fn is_light_on(&self, time: Instant) -> bool {
         let state = self.state.borrow();
-        if let Some(touch) = state.wanted_touch {
+        let Shown { wanted_touch, is_faulty } = self.mailbox.shown();
+        let indication = if let Some(touch) = wanted_touch {
             Indication::TouchWanted(touch)
         } else if state.wink_until.is_some_and(|until| time < until) {
             Indication::Wink
         } else if state.device.is_busy() {
             Indication::Processing
+        } else if is_faulty {
+            return light::is_on_in_fault(Fault::Store, time.as_millis());
         } else {
             Indication::Idle
-        }
+        };
+        light::is_on(indication, time.as_millis())
     }
 }
 

@@ -1,10 +1,12 @@
 //! The descriptors: one HID interface with the FIDO usage page.
 
+use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
+use embassy_sync::signal::Signal;
 use embassy_usb::class::hid::{
     Config as HidConfig, HidBootProtocol, HidReader, HidReaderWriter, HidSubclass, HidWriter, State,
 };
 use embassy_usb::driver::Driver;
-use embassy_usb::{Builder, Config, UsbDevice};
+use embassy_usb::{Builder, Config, Handler, UsbDevice};
 use keywright_common::ctaphid::Report;
 use static_cell::StaticCell;
 use usbd_hid::descriptor::{CtapReport, SerializedDescriptor};
@@ -22,7 +24,7 @@ impl<D: Driver<'static>> Usb<D> {
     /// The device, once: its descriptors are static.
     pub fn new(driver: D, product: &'static str) -> Self {
         let statics = STATICS.init_with(Statics::new);
-        let Statics { configuration, bos, control, hid } = statics;
+        let Statics { configuration, bos, control, hid, watch } = statics;
         let mut builder = Builder::new(driver, config(product), configuration, bos, &mut [], control);
         let hid_config = HidConfig {
             report_descriptor: CtapReport::desc(),
@@ -33,6 +35,7 @@ impl<D: Driver<'static>> Usb<D> {
             hid_subclass: HidSubclass::No,
             hid_boot_protocol: HidBootProtocol::None,
         };
+        builder.handler(watch);
         let (reader, writer) = HidReaderWriter::new(&mut builder, hid, hid_config).split();
         Self { device: builder.build(), reader, writer }
     }
@@ -44,13 +47,26 @@ struct Statics {
     bos: [u8; 16],
     control: [u8; 64],
     hid: State<'static>,
+    watch: BusWatch,
 }
 
 impl Statics {
     const fn new() -> Self {
-        Self { configuration: [0; 64], bos: [0; 16], control: [0; 64], hid: State::new() }
+        Self { configuration: [0; 64], bos: [0; 16], control: [0; 64], hid: State::new(), watch: BusWatch }
     }
 }
+
+/// Notices that the host began anew.
+struct BusWatch;
+
+impl Handler for BusWatch {
+    fn reset(&mut self) {
+        BUS_RESETS.signal(());
+    }
+}
+
+/// Signalled when the bus was reset: nobody waits for what was asked for before.
+pub(crate) static BUS_RESETS: Signal<CriticalSectionRawMutex, ()> = Signal::new();
 
 fn config(product: &'static str) -> Config<'static> {
     let mut config = Config::new(VENDOR, PRODUCT);

@@ -10,7 +10,7 @@ mod start;
 use core::cell::RefCell;
 
 use cortex_m_rt::entry;
-use embassy_executor::{Executor, InterruptExecutor};
+use embassy_executor::{Executor, InterruptExecutor, Spawner};
 use embassy_stm32::flash::Flash;
 use embassy_stm32::gpio::{Input, Level, Output, Pull, Speed};
 use embassy_stm32::interrupt;
@@ -39,6 +39,12 @@ bind_interrupts!(struct Irqs {
 
 #[entry]
 fn main() -> ! {
+    EXECUTOR.init_with(Executor::new).run(set_up)
+}
+
+/// Everything before the first task. On its own, because `main` never returns: what is on its stack stays there.
+#[inline(never)]
+fn set_up(spawner: Spawner) {
     let start = start::kind();
     let board = embassy_stm32::init(clocks());
     let mut light = Output::new(board.PC1, Level::Low, Speed::Low);
@@ -47,15 +53,14 @@ fn main() -> ! {
 
     let sample: Sample = noise::sample;
     let Ok(mut source) = Source::start(sample, &[], &[], |_| start::restart()) else {
-        show(Fault::Randomness, &mut light)
+        show_fault(&mut light)
     };
     let channel_base = source.next_u32();
     let source: &RefCell<_> = SOURCE.init(RefCell::new(source));
 
     let [requests, responses] = BUFFERS.init_with(|| [Message::new(), Message::new()]);
     let flash = Region(Flash::new_blocking(board.FLASH));
-    let opened = Authenticator::new(identity(AAGUID), flash, Shared(source), responses, start, now());
-    let Ok(authenticator) = opened else { show(Fault::Store, &mut light) };
+    let authenticator = Authenticator::new(identity(AAGUID), flash, Shared(source), responses, start, now());
 
     // From here on the transport feeds it.
     let mut watchdog = IndependentWatchdog::new(board.IWDG, WATCHDOG_MICROS);
@@ -69,11 +74,9 @@ fn main() -> ! {
     if let Ok(task) = transport_task(bus, channel_base, requests, panel) {
         urgent.spawn(task);
     }
-    EXECUTOR.init_with(Executor::new).run(|spawner| {
-        if let Ok(task) = authenticator_task(authenticator, source) {
-            spawner.spawn(task);
-        }
-    })
+    if let Ok(task) = authenticator_task(authenticator, source) {
+        spawner.spawn(task);
+    }
 }
 
 #[embassy_executor::task]
@@ -145,10 +148,10 @@ fn clocks() -> Config {
     config
 }
 
-/// Shows a fault for ever, and answers nothing.
-fn show(fault: Fault, light: &mut Output<'static>) -> ! {
+/// Shows for ever that there is no randomness, and answers nothing.
+fn show_fault(light: &mut Output<'static>) -> ! {
     loop {
-        light.set_level(is_on_in_fault(fault, now().as_millis()).into());
+        light.set_level(is_on_in_fault(Fault::Randomness, now().as_millis()).into());
         block_for(Duration::from_millis(10));
     }
 }

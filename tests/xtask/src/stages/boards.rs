@@ -12,11 +12,12 @@ pub(super) fn run(project: &Project, log: &Log) -> Outcome {
     let target = project.target.join("boards-host");
     let on_a_pc = |words: &str| {
         let mut command = project.cargo(words);
-        command.args(["--locked", "--manifest-path", boards::MANIFEST, "--target-dir"]).arg(&target);
+        command.current_dir(project.root.join(boards::WORKSPACE));
+        command.args(["--locked", "--target-dir"]).arg(&target);
         command.args(["--package", "keywright-entropy", "--package", "keywright-runner"]);
         command
     };
-    log.run(project.cargo("fmt --all --check --manifest-path").arg(boards::MANIFEST))?;
+    log.run(project.cargo("fmt --all --check").current_dir(project.root.join(boards::WORKSPACE)))?;
     log.run(&mut on_a_pc("test"))?;
     log.run(on_a_pc("clippy --all-targets").args(["--", "-D", "warnings"]))
 }
