@@ -77,6 +77,8 @@ export class Chip extends RP2040 {
     this.selectLine = this.peripherals[0x40018] = new Registers(this, 'IO_QSPI');
     this.selectLine.onWrite = (offset) => { if (offset === 0x0c) this.updateSelectLine(); };
     this.isButtonDown = false;
+    const { sio } = this, readSio = sio.readUint32.bind(sio);
+    sio.readUint32 = (offset) => offset === 0x08 ? (this.isSelectHigh ? 0x3e : 0x3c) : readSio(offset); // GPIO_HI_IN
     this.watchdog = this.peripherals[0x40058];
     this.watchdog.scratchData.set(scratch ?? []);
     this.watchdog.reason = reason ?? 0;
@@ -110,7 +112,7 @@ export class Chip extends RP2040 {
     if (isFloating) {
       if (this.nor.isSelected) this.nor.violations.push('the select line was let go in the middle of a command');
     } else if (output >= 2) this.nor.select(output === 2);
-    this.qspi[1].setInputValue(isFloating ? !this.isButtonDown : output !== 2);
+    this.isSelectHigh = isFloating ? !this.isButtonDown : output !== 2;
   }
 
   // A fetch or a read of the mapped flash, which a Pico answers with a fault or garbage unless it is mapped and at rest.
