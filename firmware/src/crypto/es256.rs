@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signature_verifies_and_added_entropy_changes_it() {
+    fn g30_a_signature_verifies_and_added_entropy_changes_it() {
         let key = Es256Key::from_secret(&Secret::new([7; 32])).unwrap();
         let PublicKey::Es256 { x, y } = key.public_key() else { panic!("another kind") };
         let point = p256::Sec1Point::from_affine_coordinates(&x.into(), &y.into(), false);
