@@ -76,7 +76,7 @@ test('g26_no_power_cut_loses_a_credential_a_pin_or_a_spent_retry', () => {
   const fresh = started(key.pico.contents());
   const kept = cuts(fresh, () => assert.equal(fresh.cbor(RESET).status, OK));
   // Of 64 pages, some.
-  const some = kept.filter((_, n) => n < 12 || n % 16 < 2 || n >= kept.length - 12);
+  const some = kept.filter((_, n) => n < 6 || n % 32 < 2 || n >= kept.length - 6);
   check(some, 'reset', (board) => {
     const status = has(board, old), pin = tryPin(board, '1234');
     assert.ok((status === OK && pin === OK) || (status === NO_CREDENTIALS && pin === PIN_NOT_SET), `${status} ${pin}`);

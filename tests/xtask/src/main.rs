@@ -8,6 +8,7 @@
 mod boards;
 mod checklist;
 mod emulator;
+mod flash;
 mod python;
 mod run;
 mod setup;
@@ -45,6 +46,17 @@ enum Command {
     },
     /// Build the boards' images into target/firmware and show their sizes
     Firmware,
+    /// Put an image onto a board that is plugged in; what the key keeps stays where it is
+    Flash {
+        /// The board: a Raspberry Pi Pico with BOOTSEL held while it was plugged in, or an STM32F405
+        board: flash::Board,
+        /// The STM32 over its own DFU loader (dfu-util) rather than a probe (probe-rs)
+        #[arg(long)]
+        dfu: bool,
+        /// Close the STM32's flash to debuggers: read-out protection level 1 (openocd). Opening it again erases everything
+        #[arg(long, conflicts_with = "dfu")]
+        lock: bool,
+    },
     /// Show the rules of the security checklist and their tests; fails where one that is due has none
     Checklist,
     /// Install what the checks need and this machine lacks
@@ -85,6 +97,7 @@ fn dispatch(command: Command) -> Result<bool, String> {
             stages::run(&Project::find()?, &selection)
         }
         Command::Firmware => boards::run(&Project::find()?),
+        Command::Flash { board, dfu, lock } => flash::run(&Project::find()?, board, dfu, lock),
         Command::Checklist => checklist::run(&Project::find()?),
         Command::Setup { print, debian } => setup::run(&Project::find()?, print, debian),
     }
