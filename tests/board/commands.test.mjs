@@ -132,6 +132,20 @@ test('a stack that runs out restarts the key, and nothing is lost', () => {
   assert.equal(key.cbor(GET_ASSERTION, assertion({ ids })).status, 0);
 });
 
+test('a panic and a hard fault restart the key at once, and nothing is lost', () => {
+  const panic = [...symbols(ELF)].find(([name]) => name.includes('rust_begin_unwind'))[1];
+  const key = booted();
+  const ids = [credentialId(key.cbor(MAKE_CREDENTIAL, creation()).body.get(2))];
+  for (const [resets, pc] of [[1, panic & ~1], [2, 0x30000000]]) {
+    key.pico.until(() => key.pico.chip.core.IPSR === 0, 100, 0.01);
+    Object.assign(key.pico.chip.core, { PC: pc, waiting: false });
+    key.pico.run(2e6);
+    assert.equal(key.pico.resets, resets);
+    key.plug();
+    assert.equal(key.cbor(GET_ASSERTION, assertion({ ids })).status, 0);
+  }
+});
+
 test('credentials outlive a power cut and a flash of the same image', () => {
   const first = booted();
   const ids = [credentialId(first.cbor(MAKE_CREDENTIAL, creation()).body.get(2))];
