@@ -176,3 +176,44 @@ fn geometries_that_cannot_be_used_are_refused() {
     refused(PowerCutFlash::<4, 131_072, 9>::new());
     refused(PowerCutFlash::<4, 262_144, 2>::new());
 }
+
+#[test]
+fn g27_a_record_that_rotted_is_a_fault_and_not_the_one_before_it() {
+    let mut store = fresh();
+    store.set_pin(&pin(8)).unwrap();
+    let deleted = store.put_credential(&credential(1, 1, "deleted")).unwrap();
+    store.set_pin(&pin(1)).unwrap();
+    store.put_credential(&credential(2, 2, "kept")).unwrap();
+    store.delete_credential(deleted).unwrap();
+    let end = store.flash_mut().bytes()[..4096].iter().rposition(|byte| *byte != 0xff).unwrap() / 16 * 16;
+    // What is written last may have been cut: only of what stands before it is it known that it was whole.
+    store.put_credential(&credential(3, 3, "last")).unwrap();
+    let flash = store.into_flash();
+    let mut faults = 0;
+    for at in (144..end + 16).filter(|at| at % 16 != 6) {
+        let mut rotten = flash.clone();
+        rotten.rot(at, u8::try_from(at % 8).unwrap());
+        let Ok(mut store) = Store::<_, 32>::open(rotten, &mut random()) else {
+            faults += 1;
+            continue;
+        };
+        assert_eq!(store.reading().pin(), Ok(Some(pin(1))), "byte {at}");
+        assert_eq!(store.reading().credential_count(), 2, "byte {at}");
+    }
+    assert!(faults > 500, "{faults}");
+}
+
+#[test]
+fn g27_a_moved_record_that_rotted_is_a_fault() {
+    let mut store = Store::<_, 32>::open(PowerCutFlash::<4, 4096, 2>::new(), &mut random()).unwrap();
+    store.set_pin(&pin(1)).unwrap();
+    while store.flash_mut().bytes()[4096 + 16] == 0xff {
+        store.put_credential(&credential(1, 1, "x")).unwrap();
+    }
+    let flash = store.into_flash();
+    for at in 4096 + 144..4096 + 144 + 16 + 84 {
+        let mut rotten = flash.clone();
+        rotten.rot(at, 2);
+        assert_eq!(Store::<_, 32>::open(rotten, &mut random()).err(), Some(StoreError::Corrupt), "byte {at}");
+    }
+}
