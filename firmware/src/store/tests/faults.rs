@@ -49,6 +49,44 @@ fn a_write_that_fails_changes_nothing_that_is_read_and_can_be_tried_again() {
 }
 
 #[test]
+fn g04_a_write_that_the_flash_did_not_take_is_no_success() {
+    let mut store = fresh();
+    store.set_pin(&pin(8)).unwrap();
+    let number = store.put_credential(&credential(1, 1, "old")).unwrap();
+    for _ in 0..3 {
+        store.flash_mut().forget_writes(true);
+        assert_eq!(store.set_pin(&pin(7)), Err(StoreError::Flash), "a retry that is not spent");
+        assert_eq!(store.delete_credential(number), Err(StoreError::Flash));
+        assert_eq!(store.update_user(number, &credential(1, 1, "new").user), Err(StoreError::Flash));
+        assert_eq!(store.next_sign_count(), Err(StoreError::Flash));
+        store.flash_mut().forget_writes(false);
+        store = open(store.into_flash());
+        assert_eq!(store.reading().pin(), Ok(Some(pin(8))));
+        assert_eq!(store.reading().credential(number), Ok(Some(credential(1, 1, "old"))));
+    }
+}
+
+#[test]
+fn g01_a_reset_is_not_done_on_a_flash_that_keeps_everything() {
+    for steps_before in 0..20 {
+        let mut store = fresh();
+        store.set_pin(&pin(8)).unwrap();
+        for _ in 0..steps_before {
+            if store.reset_step(&mut random()).unwrap() == ResetProgress::Done {
+                return;
+            }
+        }
+        store.flash_mut().forget_writes(true);
+        assert_eq!(store.reset_step(&mut random()), Err(StoreError::Flash), "step {steps_before}");
+        assert_eq!(store.reading().pin(), Err(StoreError::Wiping));
+        store.flash_mut().forget_writes(false);
+        while store.reset_step(&mut random()).unwrap() == ResetProgress::More {}
+        assert_eq!(store.reading().pin(), Ok(None));
+    }
+    panic!("a reset takes fewer steps");
+}
+
+#[test]
 fn g28_the_counter_rises_and_is_written_once_in_64_times() {
     let mut store = fresh();
     let mut last = 0;
