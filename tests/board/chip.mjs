@@ -64,10 +64,11 @@ class Ssi extends Registers {
 
 export class Chip extends RP2040 {
   // `memory`: the content of the flash. `noise`: gives the ring oscillator's next bit. `powerUp`: power was applied now.
-  constructor({ memory, noise, powerUp, scratch, reason, bootrom, sram }) {
+  constructor({ memory, noise, powerUp, scratch, reason, bootrom, sram, flashSpeed = 1 }) {
     super();
     this.ready = false;
     this.nor = new NorFlash(this.flash, this.clock);
+    this.nor.speed = flashSpeed;
     this.ssi = this.peripherals[0x18000] = new Ssi(this, this.nor);
     this.rosc = this.peripherals[0x40060] = new RingOscillator(this, noise);
     const reset = this.peripherals[0x40064] = new Registers(this, 'VREG_AND_CHIP_RESET');

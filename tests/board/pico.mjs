@@ -49,14 +49,15 @@ export function noise(seed = 1) {
 
 export class Pico {
   // `flash`: what is on it already. `image`: an ELF or UF2 file that is put over it, sector by sector, as flashing does.
-  constructor({ image, flash, noise: source = noise() }) {
+  constructor({ image, flash, noise: source = noise(), flashSpeed }) {
     this.noise = source;
+    this.flashSpeed = flashSpeed;
     this.memory = flash ? flash.slice() : new Uint8Array(SIZE).fill(0xff);
     for (const [address, bytes] of image ? load(image) : []) this.memory.set(bytes, address - 0x10000000);
     this.instructions = 0;
     this.resets = 0;
     this.usb = new UsbHost(this);
-    this.begin(new Chip({ memory: this.memory, noise: this.noise, powerUp: true, bootrom: BOOTROM }));
+    this.begin(new Chip({ memory: this.memory, noise: this.noise, powerUp: true, bootrom: BOOTROM, flashSpeed }));
   }
 
   begin(chip) {
@@ -69,7 +70,7 @@ export class Pico {
   // The watchdog restarts the processor and its peripherals; its own scratch registers and RAM stay.
   restart() {
     const { nor, watchdog, sram, flash } = this.chip;
-    const state = { scratch: watchdog.scratchData, reason: watchdog.reason, sram, powerUp: true, bootrom: BOOTROM, noise: this.noise };
+    const state = { scratch: watchdog.scratchData, reason: watchdog.reason, sram, powerUp: true, bootrom: BOOTROM, noise: this.noise, flashSpeed: this.flashSpeed };
     this.resets++;
     const elapsed = this.clock.nanos;
     const { violations, onOperation } = nor;

@@ -10,7 +10,7 @@ use std::{
 };
 
 use crate::{
-    run::{Log, Outcome, Project, Stop, failed},
+    run::{Log, Outcome, Project, Stop, answers, failed},
     thumb,
 };
 
@@ -104,6 +104,28 @@ pub(crate) fn build(project: &Project, log: &Log) -> Outcome<Vec<Image>> {
         log.run(toolchain.apply(command.arg("--target-dir").arg(&folder)))?;
     }
     BOARDS.iter().map(|board| board.put_into(&place, &folder)).collect()
+}
+
+/// Lints the boards' own crates as they are built; where the boards' compiler comes without clippy, says so in the log.
+pub(crate) fn lint(project: &Project, log: &Log) -> Outcome {
+    let toolchain = thumb::require(project)?;
+    let driver = toolchain
+        .rustc
+        .as_ref()
+        .map_or_else(|| PathBuf::from("clippy-driver"), |rustc| rustc.with_file_name("clippy-driver"));
+    if !answers(project.command(&driver).arg("--version")) {
+        log.line("no lints for the boards' crates: their compiler has no clippy-driver");
+        return Ok(());
+    }
+    for board in &BOARDS {
+        let words = format!("check --locked --release --package {} --target {}", board.name, board.target);
+        let mut command = project.cargo(&words);
+        command.current_dir(project.root.join(WORKSPACE)).env("RUSTC_WORKSPACE_WRAPPER", &driver);
+        command.env("CLIPPY_ARGS", "-Dwarnings__CLIPPY_HACKERY__");
+        command.arg("--target-dir").arg(project.target.join("boards-clippy"));
+        log.run(toolchain.apply(&mut command))?;
+    }
+    Ok(())
 }
 
 /// Holds the images against `budget.toml`.

@@ -19,5 +19,6 @@ pub(super) fn run(project: &Project, log: &Log) -> Outcome {
     };
     log.run(project.cargo("fmt --all --check").current_dir(project.root.join(boards::WORKSPACE)))?;
     log.run(&mut on_a_pc("test"))?;
-    log.run(on_a_pc("clippy --all-targets").args(["--", "-D", "warnings"]))
+    log.run(on_a_pc("clippy --all-targets").args(["--", "-D", "warnings"]))?;
+    boards::lint(project, log)
 }
