@@ -21,6 +21,10 @@ pub struct Config {
     pub administrator: String,
     /// What is asked of security keys about their maker.
     pub attestation: Attestation,
+    /// Who may take an MFA device out of use.
+    pub removal: Removal,
+    /// The roles that STS's AssumeRole knows. They may call GetCallerIdentity and nothing else.
+    pub roles: Vec<Role>,
     /// Where the time comes from.
     pub clock: Clock,
 }
@@ -43,6 +47,8 @@ impl Config {
             account: None,
             administrator: "Administrator".into(),
             attestation: Attestation::Direct,
+            removal: Removal::ByAdministrator,
+            roles: vec![Role { name: "MFARequired".into(), mfa_within: Some(3600) }],
             clock: Clock::system(),
         }
     }
@@ -55,6 +61,25 @@ pub enum Data {
     Ephemeral,
     /// In a directory of mode 0700 that only one server uses at a time.
     Directory(PathBuf),
+}
+
+/// Who may take an MFA device out of use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Removal {
+    /// An administrator alone: users add devices, and ask for a removal.
+    ByAdministrator,
+    /// The user too, who must have proven an MFA device.
+    ByOwner,
+}
+
+/// A role: every user of the account may assume it, under the condition here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Role {
+    /// The name at the end of `arn:aws:iam::ACCOUNT:role/NAME`.
+    pub name: String,
+    /// An MFA device must have been proven at most so many seconds ago (`aws:MultiFactorAuthAge`). `None`: MFA is
+    /// not asked for.
+    pub mfa_within: Option<u32>,
 }
 
 /// What is asked of security keys about their maker (WebAuthn's attestation conveyance).

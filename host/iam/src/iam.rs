@@ -8,17 +8,17 @@ use tracing::info;
 use webauthn_rs_core::WebauthnCore;
 
 use crate::{
-    config::{Attestation, Clock, Config},
+    access_keys::{self, Credential},
+    config::{Attestation, Clock, Config, Removal, Role},
     devices,
     error::Error,
     names::{Account, UserName},
     password::{self, Passwords},
-    random,
     refusal::Refusal,
     session::{Seen, SessionKey, Sessions, Stage},
     store::{self, Store},
     throttle::Throttle,
-    users::{self, User},
+    users::{self, NewUser, User},
     webauthn,
 };
 
@@ -33,6 +33,8 @@ pub(crate) struct Iam {
     pub(crate) throttle: Throttle,
     pub(crate) relying_party: WebauthnCore,
     pub(crate) attestation: Attestation,
+    pub(crate) removal: Removal,
+    pub(crate) roles: Vec<Role>,
     clock: Clock,
 }
 
@@ -63,6 +65,9 @@ pub struct Administrator {
 impl Iam {
     /// Opens the data; the administrator's password is told once, at the first start.
     pub(crate) fn open(config: &Config, console_url: String) -> Result<(Self, Option<Administrator>), Error> {
+        for role in &config.roles {
+            UserName::parse(&role.name).map_err(|_| Error::Role(role.name.clone()))?;
+        }
         let relying_party = webauthn::relying_party(&console_url)?;
         let store = Store::open(&config.data)?;
         let passwords = Passwords::new().map_err(|error| Error::Password(error.to_string()))?;
@@ -77,9 +82,18 @@ impl Iam {
             throttle: Throttle::default(),
             relying_party,
             attestation: config.attestation,
+            removal: config.removal,
+            roles: config.roles.clone(),
             clock: config.clock.clone(),
         };
         Ok((iam, administrator))
+    }
+
+    /// The administrator's access key, which whoever starts the server is told.
+    pub(crate) fn administrator_key(&self) -> Result<Credential, Error> {
+        let (sealer, now) = (&self.store.sealer, self.now());
+        let key = self.store.transaction(|tx| access_keys::of_administrator(tx, sealer, now));
+        key.map_err(|refusal| Error::Start(refusal.message))
     }
 
     pub(crate) fn now(&self) -> i64 {
@@ -120,12 +134,7 @@ impl Iam {
 impl SignedIn {
     /// Refuses a session without MFA when the user has an MFA device by now.
     pub(crate) fn require_proof(&self, tx: &Transaction<'_>) -> Result<(), Refusal> {
-        if self.mfa_serial.is_some() || devices::in_use(tx, &self.user)?.is_empty() {
-            return Ok(());
-        }
-        Err(Refusal::denied(
-            "You have an MFA device, and this session began without it. Sign out and sign in again with it.",
-        ))
+        devices::require_proof(tx, &self.user, self.mfa_serial.is_some())
     }
 }
 
@@ -168,8 +177,9 @@ fn first_administrator(
     }
     let password = password::generate()?;
     let hash = passwords.hash(&password).map_err(|error| Error::Password(error.to_string()))?;
-    let (handle, now) = (random()?, config.clock.seconds());
-    store.transaction(|tx| users::insert(tx, &name, handle, &hash, true, now))?;
+    let now = config.clock.seconds();
+    let new = NewUser { path: "/", name: &name, password: Some(&hash), administrator: true };
+    store.transaction(|tx| users::insert(tx, &new, now)).map_err(|refusal| Error::Start(refusal.message))?;
     info!(user = name.as_str(), "the first administrator was made");
     Ok(Some(Administrator { user: name.as_str().into(), password }))
 }

@@ -20,12 +20,15 @@
 //!
 #![doc = include_str!("../API.md")]
 
+mod access_keys;
+mod actor;
 mod config;
 mod devices;
 mod error;
 mod http;
 mod iam;
 mod names;
+mod page;
 mod pages;
 mod password;
 mod refusal;
@@ -34,14 +37,16 @@ mod server;
 mod session;
 mod signin;
 mod store;
+mod tags;
 #[cfg(test)]
 mod testing;
 mod throttle;
 mod totp;
 mod users;
+mod virtual_device;
 mod webauthn;
 
-pub use config::{Attestation, Clock, Config, Data};
+pub use config::{Attestation, Clock, Config, Data, Removal, Role};
 pub use error::Error;
 pub use iam::Administrator;
 pub use server::{Running, Server};

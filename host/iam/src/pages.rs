@@ -7,7 +7,7 @@ use crate::{
     devices::{Device, Kind},
     iam::SignedIn,
     names::Account,
-    totp::Setup,
+    virtual_device::Setup,
 };
 
 /// Account, user name and password.
@@ -79,7 +79,7 @@ pub(crate) fn security_credentials(account: &Account, caller: &SignedIn, devices
         (path(&caller.user.name))
         h1 { "Security credentials" }
         dl {
-            dt { "User" } dd { (account.user_arn(&caller.user.name)) }
+            dt { "User" } dd { (caller.user.arn(account)) }
             dt { "This session" }
             dd { @match &caller.mfa_serial {
                 Some(serial) => { "Signed in with MFA: " (serial) }
@@ -245,6 +245,7 @@ fn choice(value: &str, kind: Kind, checked: bool) -> Markup {
 fn kind_name(kind: Kind) -> &'static str {
     match kind {
         Kind::Totp => "Authenticator app",
+        Kind::Hardware => "Hardware TOTP token",
         Kind::Webauthn => "Passkey or security key",
     }
 }

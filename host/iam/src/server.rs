@@ -10,6 +10,7 @@ use std::{
 
 use serde::Serialize;
 use tokio::{runtime, sync::watch, time};
+use zeroize::Zeroize as _;
 
 use crate::{
     config::Config,
@@ -25,10 +26,16 @@ pub struct Server;
 /// A running server. It stops when this is dropped.
 #[derive(Serialize)]
 pub struct Running {
+    /// Where AWS's API is, for `AWS_ENDPOINT_URL_IAM` and `AWS_ENDPOINT_URL_STS`: `http://127.0.0.1:PORT`.
+    pub url: String,
     /// Where the console is: `http://localhost:PORT`.
     pub console_url: String,
     /// The account: 12 digits.
     pub account: String,
+    /// The administrator's access key: `AKIA…`.
+    pub access_key_id: String,
+    /// Its secret: for the person at the terminal, not for a log.
+    pub secret_access_key: String,
     /// The administrator, at the first start of the data only: the password is not kept anywhere.
     pub administrator: Option<Administrator>,
     #[serde(skip)]
@@ -45,10 +52,11 @@ impl Server {
     /// Whatever keeps it from starting, from a port in use to data that a newer version wrote.
     pub fn start(config: Config) -> Result<Running, Error> {
         let listener = listen(config.listen)?;
-        let port = listener.local_addr().map_err(Error::Thread)?.port();
-        let console_url = console_url(port);
+        let address = listener.local_addr().map_err(Error::Thread)?;
+        let console_url = console_url(address.port());
         let (iam, administrator) = Iam::open(&config, console_url.clone())?;
         let account = iam.account.as_str().to_owned();
+        let key = iam.administrator_key()?;
         let (stop, stopped) = watch::channel(false);
         // Eight blocking threads bound the memory that passwords being verified can take.
         let runtime = runtime::Builder::new_current_thread()
@@ -64,7 +72,16 @@ impl Server {
                 result
             })
             .map_err(Error::Thread)?;
-        Ok(Running { console_url, account, administrator, stop, thread: Some(thread) })
+        Ok(Running {
+            url: format!("http://{address}"),
+            console_url,
+            account,
+            access_key_id: key.key.id,
+            secret_access_key: key.secret.to_string(),
+            administrator,
+            stop,
+            thread: Some(thread),
+        })
     }
 
     /// Starts the server, tells `started`, and stays until the server ends or the process is ended. Ending
@@ -98,6 +115,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
+        self.secret_access_key.zeroize();
         self.stop.send_replace(true);
         if let Some(thread) = self.thread.take() {
             // A server that ended badly is ended all the same.
@@ -187,7 +205,8 @@ mod tests {
         let running = start("127.0.0.1:0").unwrap();
         let address = running.console_url.replace("http://localhost", "127.0.0.1");
         let password = running.administrator.clone().unwrap().password;
-        assert!(!format!("{running:?} {:?}", running.administrator).contains(&password));
+        let shown = format!("{running:?} {:?}", running.administrator);
+        assert!(!shown.contains(&password) && !shown.contains(&running.secret_access_key));
         let connection = std::net::TcpStream::connect(&address).unwrap();
         drop(running);
         assert!(std::net::TcpStream::connect(&address).is_err());

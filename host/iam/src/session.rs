@@ -75,6 +75,11 @@ impl Sessions {
         self.rows().remove(&SessionKey::of(id));
     }
 
+    /// Ends every session of a user.
+    pub(crate) fn close_all_of(&self, user: i64) {
+        self.rows().retain(|_, row| row.user != user);
+    }
+
     /// Ends a session that is stepping up; `false` when another request was first.
     pub(crate) fn finish(&self, key: SessionKey) -> bool {
         self.rows().remove(&key).is_some()

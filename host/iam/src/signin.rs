@@ -36,7 +36,7 @@ impl Iam {
         self.throttle.charge(&guess, self.now())?;
         let found = self.store.transaction(|tx| users::find_by_name(tx, &claim.user))?;
         let found = found.filter(|_| claim.account == self.account.as_str());
-        let stored = found.as_ref().map(|(_, hash)| hash.as_str());
+        let stored = found.as_ref().and_then(|(_, hash)| hash.as_deref());
         if !self.passwords.verify(&claim.password, stored) {
             // A name that is not known may be a password in the wrong field: it is not logged.
             let user = found.as_ref().map_or("(unknown)", |(user, _)| &user.name);

@@ -28,7 +28,6 @@ impl Store {
 
     fn ephemeral() -> Result<Self, Error> {
         let mut connection = Connection::open_in_memory()?;
-        connection.pragma_update(None, "foreign_keys", true)?;
         migrate(&mut connection)?;
         Ok(Self { connection: Mutex::new(connection), sealer: Sealer::new(&random()?) })
     }
@@ -81,13 +80,20 @@ fn connect(path: &Path) -> Result<Connection, Error> {
     connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
     connection.pragma_update(None, "journal_mode", "WAL").map_err(in_use)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
-    connection.pragma_update(None, "foreign_keys", true)?;
     connection.execute_batch("BEGIN IMMEDIATE; COMMIT").map_err(in_use)?;
     Ok(connection)
 }
 
 /// Brings the schema to the newest version, each step in a transaction of its own.
 fn migrate(connection: &mut Connection) -> Result<(), Error> {
+    // A step may make a table anew that others refer to: foreign keys are looked at when it is done.
+    connection.pragma_update(None, "foreign_keys", false)?;
+    let migrated = run_steps(connection);
+    connection.pragma_update(None, "foreign_keys", true)?;
+    migrated
+}
+
+fn run_steps(connection: &mut Connection) -> Result<(), Error> {
     let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     if !(0..=SCHEMA).contains(&found) {
         return Err(Error::NewerSchema { found, known: SCHEMA });
@@ -95,6 +101,9 @@ fn migrate(connection: &mut Connection) -> Result<(), Error> {
     for (version, step) in (1..).zip(MIGRATIONS).filter(|(version, _)| *version > found) {
         let transaction = connection.transaction()?;
         transaction.execute_batch(step)?;
+        if transaction.prepare("PRAGMA foreign_key_check")?.exists([])? {
+            return Err(Error::Migration(version));
+        }
         transaction.pragma_update(None, "user_version", version)?;
         transaction.commit()?;
     }
@@ -122,7 +131,8 @@ fn seal_key(connection: &mut Connection, path: &Path) -> Result<Zeroizing<[u8; 3
     Ok(key)
 }
 
-const MIGRATIONS: [&str; 1] = [include_str!("../migrations/0001.sql")];
+const MIGRATIONS: [&str; 2] =
+    [include_str!("../migrations/0001.sql"), include_str!("../migrations/0002-api.sql")];
 #[expect(clippy::cast_possible_wrap, reason = "a handful of migrations")]
 const SCHEMA: i64 = MIGRATIONS.len() as i64;
 

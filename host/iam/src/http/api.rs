@@ -151,7 +151,7 @@ async fn session(State(app): State<App>, cookies: Cookies) -> Answer {
         Ok(json!({
             "account": iam.account.as_str(),
             "user": caller.user.name,
-            "arn": iam.account.user_arn(&caller.user.name),
+            "arn": caller.user.arn(&iam.account),
             "administrator": caller.user.administrator,
             "mfa": caller.mfa_serial.is_some(),
             "mfa_serial": caller.mfa_serial,
