@@ -22,6 +22,7 @@
 
 mod access_keys;
 mod actor;
+mod aws;
 mod config;
 mod devices;
 mod error;
@@ -31,6 +32,7 @@ mod names;
 mod page;
 mod pages;
 mod password;
+mod qr;
 mod refusal;
 mod seal;
 mod server;
@@ -38,9 +40,11 @@ mod session;
 mod signin;
 mod store;
 mod tags;
+mod temporary;
 #[cfg(test)]
 mod testing;
 mod throttle;
+mod timestamp;
 mod totp;
 mod users;
 mod virtual_device;

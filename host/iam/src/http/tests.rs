@@ -1,6 +1,7 @@
 //! Over a real loopback socket, as a script or browser would.
 
 mod authenticator;
+mod aws;
 mod console;
 mod guard;
 mod signin;

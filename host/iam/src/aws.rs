@@ -1,0 +1,125 @@
+//! AWS's API for real clients: the Query protocol of IAM (2010-05-08) and STS (2011-06-15), signed with SigV4.
+
+mod actions;
+mod members;
+mod mfa;
+mod principal;
+pub(crate) mod sigv4;
+mod sts;
+mod users;
+mod xml;
+
+use tracing::info;
+
+use crate::{
+    actor::Actor,
+    iam::Iam,
+    random,
+    refusal::{Code, Refusal},
+};
+use actions::{Action, Service};
+use members::Members;
+use principal::Principal;
+pub(crate) use sigv4::Request;
+use xml::Element;
+
+/// An answer: an XML document.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) request_id: String,
+    pub(crate) xml: String,
+}
+
+/// An action that is asked for by someone known, with members that were checked.
+struct Call<'a> {
+    iam: &'a Iam,
+    principal: &'a Principal,
+    members: &'a Members,
+}
+
+impl Answer {
+    /// A refusal of what was not even read.
+    pub(crate) fn refused(refusal: &Refusal) -> Self {
+        Self::error(refusal, Service::Iam, request_id())
+    }
+
+    fn error(refusal: &Refusal, service: Service, request_id: String) -> Self {
+        // AWS's API answers 400 where the web's own status would be 429.
+        let status = if refusal.code == Code::Throttling { 400 } else { refusal.code.status() };
+        Self { status, xml: xml::error(refusal, service.namespace(), &request_id), request_id }
+    }
+}
+
+impl Iam {
+    /// Answers a request of AWS's API.
+    pub(crate) fn answer(&self, request: &Request) -> Answer {
+        let request_id = request_id();
+        let members = Members::parse(&request.body);
+        let version = members.as_ref().ok().and_then(|members| members.get("Version"));
+        let service = Service::of_version(version.unwrap_or_default()).unwrap_or(Service::Iam);
+        match members.and_then(|members| self.act(request, &members)) {
+            Ok((action, result)) => {
+                let xml = xml::response(action.name, action.service.namespace(), result, &request_id);
+                Answer { status: 200, request_id, xml }
+            }
+            Err(refusal) => {
+                info!(code = %refusal.code, request_id, "a request of the API was refused");
+                Answer::error(&refusal, service, request_id)
+            }
+        }
+    }
+
+    /// Who asks comes first: to someone unknown nothing else is told.
+    fn act(
+        &self,
+        request: &Request,
+        members: &Members,
+    ) -> Result<(&'static Action, Option<Vec<Element>>), Refusal> {
+        let (principal, scope) = self.authenticate(request)?;
+        let action = actions::find(members)?;
+        if scope != action.service.name() {
+            let text =
+                format!("Credential should be scoped to correct service: '{}'.", action.service.name());
+            return Err(Refusal::new(Code::SignatureDoesNotMatch, text));
+        }
+        principal.require_may_call(action)?;
+        members.check(action.members)?;
+        let call = Call { iam: self, principal: &principal, members };
+        Ok((action, (action.run)(&call)?))
+    }
+}
+
+impl Call<'_> {
+    fn actor(&self) -> Actor<'_> {
+        self.principal.actor(self.iam)
+    }
+
+    /// The user that the call names, or the one who calls.
+    fn user(&self) -> Result<crate::users::User, Refusal> {
+        match self.members.get("UserName") {
+            Some(name) => self.iam.user(name),
+            None => Ok(self.principal.user.clone()),
+        }
+    }
+
+    fn wanted(&self) -> Result<crate::page::Wanted, Refusal> {
+        crate::page::Wanted::parse(self.members.get("Marker"), self.members.number("MaxItems"))
+    }
+}
+
+/// The members that end a list.
+fn truncation(marker: Option<String>) -> Vec<Element> {
+    let truncated = Element::text("IsTruncated", marker.is_some());
+    [truncated].into_iter().chain(marker.map(|marker| Element::text("Marker", marker))).collect()
+}
+
+/// A random UUID. Without randomness the answer still goes out: the id is for finding it in a log.
+fn request_id() -> String {
+    let mut id = random::<16>().unwrap_or_default();
+    id[6] = id[6] & 0x0f | 0x40;
+    id[8] = id[8] & 0x3f | 0x80;
+    let hex = data_encoding::HEXLOWER.encode(&id);
+    [(0, 8), (8, 12), (12, 16), (16, 20), (20, 32)]
+        .map(|(from, to)| hex.get(from..to).unwrap_or_default())
+        .join("-")
+}
