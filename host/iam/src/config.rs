@@ -21,6 +21,18 @@ pub struct Config {
     pub administrator: String,
     /// What is asked of security keys about their maker.
     pub attestation: Attestation,
+    /// What is asked of security keys about their owner, at registration and at each sign-in.
+    pub user_verification: UserVerification,
+    /// The AppID of keys that were registered with U2F (WebAuthn's `appid` extension). A browser accepts one of its
+    /// page's own site only; other clients may not ask.
+    pub app_id: String,
+    /// Files in the shape of the FIDO Metadata Service's payload (MDS3, JSON): whose root attests which AAGUID, and
+    /// how it is certified. A later file replaces what an earlier one says of an AAGUID; the virtual key's own entry
+    /// is always there.
+    pub metadata: Vec<PathBuf>,
+    /// The values of the condition key `iam:FIDO-certification` that a security key may be registered with, such as
+    /// `L1`. Empty: every key may, whatever it says of its maker.
+    pub fido_certification: Vec<String>,
     /// Who may take an MFA device out of use.
     pub removal: Removal,
     /// The roles that STS's AssumeRole knows. They may call GetCallerIdentity and nothing else.
@@ -47,6 +59,10 @@ impl Config {
             account: None,
             administrator: "Administrator".into(),
             attestation: Attestation::Direct,
+            user_verification: UserVerification::Preferred,
+            app_id: "https://u2f.aws.amazon.com/app-id.json".into(),
+            metadata: Vec::new(),
+            fido_certification: Vec::new(),
             removal: Removal::ByAdministrator,
             roles: vec![Role { name: "MFARequired".into(), mfa_within: Some(3600) }],
             clock: Clock::system(),
@@ -91,6 +107,17 @@ pub enum Attestation {
     Indirect,
     /// The key's own statement.
     Direct,
+}
+
+/// What is asked of security keys about their owner (WebAuthn's user verification: a PIN, a fingerprint).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UserVerification {
+    /// Without it the key is refused.
+    Required,
+    /// Asked for; a key that was only touched is accepted, also when its owner once gave a PIN.
+    Preferred,
+    /// Not asked for.
+    Discouraged,
 }
 
 /// Where the time comes from: the system, or a test.

@@ -76,6 +76,16 @@ impl Iam {
         Ok(self.store.transaction(|tx| in_use(tx, &caller.user))?)
     }
 
+    /// Refuses a name under which the caller could not add a device.
+    pub(crate) fn require_assignable(&self, caller: &SignedIn, name: &str) -> Result<(), Refusal> {
+        let name = DeviceName::parse(name)?;
+        self.store.transaction(|tx| {
+            caller.require_proof(tx)?;
+            require_room(tx, &caller.user)?;
+            require_free_name(tx, &caller.user, &name)
+        })
+    }
+
     /// A part of a user's devices.
     pub(crate) fn devices(
         &self,
@@ -142,19 +152,11 @@ impl Iam {
         }
         self.store.transaction(|tx| {
             actor.require_proof(tx)?;
-            let statement = match require(tx, user, serial)?.kind {
-                Kind::Webauthn => "DELETE FROM mfa_devices WHERE serial = ?1",
-                Kind::Totp => {
-                    "UPDATE mfa_devices SET user_id = NULL, enabled_at = NULL WHERE serial = ?1"
-                }
-                Kind::Hardware => {
-                    "UPDATE mfa_devices SET user_id = NULL, enabled_at = NULL, name = serial WHERE serial = ?1"
-                }
-            };
-            tx.execute(statement, [serial])?;
-            info!(by = actor.user.name, user = user.name, serial, "an MFA device was taken out of use");
-            Ok(())
-        })
+            take_out(tx, user, serial)
+        })?;
+        self.sessions.close_proven_by(serial);
+        info!(by = actor.user.name, user = user.name, serial, "an MFA device was taken out of use");
+        Ok(())
     }
 }
 
@@ -175,6 +177,19 @@ pub(crate) fn require(connection: &Connection, user: &User, serial: &str) -> Res
         let text = format!("MFA Device {serial} is not one of user {}.", user.name);
         Refusal::new(Code::NoSuchEntity, text)
     })
+}
+
+/// Takes a user's device out of use.
+pub(crate) fn take_out(connection: &Connection, user: &User, serial: &str) -> Result<(), Refusal> {
+    let statement = match require(connection, user, serial)?.kind {
+        Kind::Webauthn => "DELETE FROM mfa_devices WHERE serial = ?1",
+        Kind::Totp => "UPDATE mfa_devices SET user_id = NULL, enabled_at = NULL WHERE serial = ?1",
+        Kind::Hardware => {
+            "UPDATE mfa_devices SET user_id = NULL, enabled_at = NULL, name = serial WHERE serial = ?1"
+        }
+    };
+    connection.execute(statement, [serial])?;
+    Ok(())
 }
 
 /// Refuses someone who has an MFA device and did not prove one.

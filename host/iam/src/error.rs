@@ -37,6 +37,16 @@ pub enum Error {
     /// A role's name cannot be one.
     #[error("{0:?} is not a role name: 1 to 64 of letters, digits and _+=,.@-")]
     Role(String),
+    /// A file of metadata cannot be read, or is not of MDS3's shape.
+    #[error(
+        "{path} is not metadata as the FIDO Metadata Service's payload has it (JSON with `entries`): {why}"
+    )]
+    Metadata {
+        /// Which one.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
     /// A file or directory of the data cannot be used.
     #[error("{path}: {source}")]
     File {
@@ -76,6 +86,9 @@ pub enum Error {
         "{0} is not the key that the secrets in this data directory are sealed with: put the right file back"
     )]
     SealKey(PathBuf),
+    /// The copy of the database is not whole.
+    #[error("the copy at {0} is not whole: delete it and try again")]
+    Backup(PathBuf),
     /// The database failed.
     #[error("the database: {0}")]
     Database(#[from] rusqlite::Error),

@@ -9,9 +9,11 @@ use webauthn_rs_core::WebauthnCore;
 
 use crate::{
     access_keys::{self, Credential},
-    config::{Attestation, Clock, Config, Removal, Role},
+    attestation::Metadata,
+    config::{Attestation, Clock, Config, Removal, Role, UserVerification},
     devices,
     error::Error,
+    events::Source,
     names::{Account, UserName},
     password::{self, Passwords},
     refusal::Refusal,
@@ -33,6 +35,10 @@ pub(crate) struct Iam {
     pub(crate) throttle: Throttle,
     pub(crate) relying_party: WebauthnCore,
     pub(crate) attestation: Attestation,
+    pub(crate) user_verification: UserVerification,
+    pub(crate) app_id: String,
+    pub(crate) metadata: Metadata,
+    pub(crate) fido_certification: Vec<String>,
     pub(crate) removal: Removal,
     pub(crate) roles: Vec<Role>,
     clock: Clock,
@@ -43,6 +49,7 @@ pub(crate) struct Pending {
     pub(crate) key: SessionKey,
     pub(crate) user: User,
     pub(crate) csrf: String,
+    pub(crate) source: Source,
 }
 
 /// Someone signed in.
@@ -51,6 +58,9 @@ pub(crate) struct SignedIn {
     pub(crate) user: User,
     pub(crate) mfa_serial: Option<String>,
     pub(crate) csrf: String,
+    /// When the session began, in seconds since 1970.
+    pub(crate) since: i64,
+    pub(crate) source: Source,
 }
 
 /// Who may make users.
@@ -82,6 +92,10 @@ impl Iam {
             throttle: Throttle::default(),
             relying_party,
             attestation: config.attestation,
+            user_verification: config.user_verification,
+            app_id: config.app_id.clone(),
+            metadata: Metadata::load(&config.metadata)?,
+            fido_certification: config.fido_certification.clone(),
             removal: config.removal,
             roles: config.roles.clone(),
             clock: config.clock.clone(),
@@ -101,22 +115,23 @@ impl Iam {
     }
 
     /// The pending sign-in that a cookie names.
-    pub(crate) fn pending(&self, id: Option<&str>) -> Result<Pending, Refusal> {
+    pub(crate) fn pending(&self, id: Option<&str>, source: Source) -> Result<Pending, Refusal> {
         let gone = || Refusal::denied("This sign-in is not there or took too long. Start again at /sign-in.");
         let (seen, user) = self.find(id).map_err(|error| error.unwrap_or_else(gone))?;
         match seen.stage {
-            Stage::Pending => Ok(Pending { key: seen.key, user, csrf: seen.csrf }),
+            Stage::Pending => Ok(Pending { key: seen.key, user, csrf: seen.csrf, source }),
             Stage::SignedIn { .. } => Err(gone()),
         }
     }
 
     /// The session that a cookie names.
-    pub(crate) fn signed_in(&self, id: Option<&str>) -> Result<SignedIn, Refusal> {
+    pub(crate) fn signed_in(&self, id: Option<&str>, source: Source) -> Result<SignedIn, Refusal> {
         let gone = || Refusal::denied("You are not signed in. Sign in at /sign-in.");
         let (seen, user) = self.find(id).map_err(|error| error.unwrap_or_else(gone))?;
         match seen.stage {
             Stage::SignedIn { mfa_serial } => {
-                Ok(SignedIn { key: seen.key, user, mfa_serial, csrf: seen.csrf })
+                let (key, csrf, since) = (seen.key, seen.csrf, seen.opened);
+                Ok(SignedIn { key, user, mfa_serial, csrf, since, source })
             }
             Stage::Pending => Err(gone()),
         }

@@ -22,18 +22,23 @@
 
 mod access_keys;
 mod actor;
+mod attestation;
 mod aws;
 mod config;
 mod devices;
 mod error;
+mod events;
 mod http;
 mod iam;
+mod lockout;
 mod names;
+mod overview;
 mod page;
 mod pages;
 mod password;
 mod qr;
 mod refusal;
+mod removal;
 mod seal;
 mod server;
 mod session;
@@ -50,7 +55,7 @@ mod users;
 mod virtual_device;
 mod webauthn;
 
-pub use config::{Attestation, Clock, Config, Data, Removal, Role};
+pub use config::{Attestation, Clock, Config, Data, Removal, Role, UserVerification};
 pub use error::Error;
 pub use iam::Administrator;
 pub use server::{Running, Server};

@@ -1,8 +1,11 @@
 //! Starting and stopping: a runtime of its own in a thread of its own.
 
+mod listen;
+
 use std::{
     fmt, io,
-    net::{Ipv4Addr, SocketAddr, TcpListener},
+    net::{SocketAddr, TcpListener},
+    path::Path,
     sync::Arc,
     thread::{self, JoinHandle},
     time::Duration,
@@ -18,6 +21,7 @@ use crate::{
     http,
     iam::{Administrator, Iam},
 };
+use listen::Listeners;
 
 /// The local IAM as a server.
 #[derive(Debug)]
@@ -39,6 +43,8 @@ pub struct Running {
     /// The administrator, at the first start of the data only: the password is not kept anywhere.
     pub administrator: Option<Administrator>,
     #[serde(skip)]
+    iam: Arc<Iam>,
+    #[serde(skip)]
     stop: watch::Sender<bool>,
     #[serde(skip)]
     thread: Option<JoinHandle<io::Result<()>>>,
@@ -51,10 +57,11 @@ impl Server {
     ///
     /// Whatever keeps it from starting, from a port in use to data that a newer version wrote.
     pub fn start(config: Config) -> Result<Running, Error> {
-        let listener = listen(config.listen)?;
-        let address = listener.local_addr().map_err(Error::Thread)?;
+        let listeners = Listeners::bind(config.listen)?;
+        let address = listeners.v4.local_addr().map_err(Error::Thread)?;
         let console_url = console_url(address.port());
         let (iam, administrator) = Iam::open(&config, console_url.clone())?;
+        let iam = Arc::new(iam);
         let account = iam.account.as_str().to_owned();
         let key = iam.administrator_key()?;
         let (stop, stopped) = watch::channel(false);
@@ -64,10 +71,11 @@ impl Server {
             .max_blocking_threads(8)
             .build()
             .map_err(Error::Thread)?;
+        let served = Arc::clone(&iam);
         let thread = thread::Builder::new()
             .name("keywright-iam".into())
             .spawn(move || {
-                let result = runtime.block_on(run(listener, Arc::new(iam), stopped));
+                let result = runtime.block_on(run(listeners, served, stopped));
                 runtime.shutdown_timeout(PATIENCE);
                 result
             })
@@ -79,6 +87,7 @@ impl Server {
             access_key_id: key.key.id,
             secret_access_key: key.secret.to_string(),
             administrator,
+            iam,
             stop,
             thread: Some(thread),
         })
@@ -98,6 +107,18 @@ impl Server {
 }
 
 impl Running {
+    /// Writes a copy of the database, as it is now, to a new file of mode 0600, while the server goes on.
+    ///
+    /// `seal.key` of the data directory is not part of it: without that file the secrets in the copy stay closed,
+    /// so keep the two apart. To restore, put both into an empty directory of mode 0700, the copy as `iam.sqlite`.
+    ///
+    /// # Errors
+    ///
+    /// When there is such a file already, or it cannot be written.
+    pub fn backup(&self, path: &Path) -> Result<(), Error> {
+        self.iam.store.backup(path)
+    }
+
     /// Waits until the server ends by itself.
     ///
     /// # Errors
@@ -131,16 +152,6 @@ impl fmt::Debug for Running {
     }
 }
 
-fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
-    if address.ip() != Ipv4Addr::LOCALHOST {
-        return Err(Error::NotLoopback(address));
-    }
-    let failed = |source| Error::Listen { address, source };
-    let listener = TcpListener::bind(address).map_err(failed)?;
-    listener.set_nonblocking(true).map_err(failed)?;
-    Ok(listener)
-}
-
 /// The origin as browsers write it: without the port when it is 80.
 fn console_url(port: u16) -> String {
     match port {
@@ -149,14 +160,25 @@ fn console_url(port: u16) -> String {
     }
 }
 
-async fn run(listener: TcpListener, iam: Arc<Iam>, stopped: watch::Receiver<bool>) -> io::Result<()> {
-    let listener = tokio::net::TcpListener::from_std(listener)?;
-    let server = axum::serve(listener, http::router(iam));
-    let graceful = server.with_graceful_shutdown(told_to_stop(stopped.clone()));
+async fn run(listeners: Listeners, iam: Arc<Iam>, stopped: watch::Receiver<bool>) -> io::Result<()> {
+    let Listeners { v4, v6 } = listeners;
+    let v6 = async {
+        match v6 {
+            Some(listener) => serve(listener, Arc::clone(&iam), stopped.clone()).await,
+            None => Ok(()),
+        }
+    };
+    let both = async { tokio::try_join!(serve(v4, Arc::clone(&iam), stopped.clone()), v6).map(|_| ()) };
     tokio::select! {
-        result = graceful.into_future() => result,
-        () = async { told_to_stop(stopped).await; time::sleep(PATIENCE).await } => Ok(()),
+        result = both => result,
+        () = async { told_to_stop(stopped.clone()).await; time::sleep(PATIENCE).await } => Ok(()),
     }
+}
+
+async fn serve(listener: TcpListener, iam: Arc<Iam>, stopped: watch::Receiver<bool>) -> io::Result<()> {
+    let listener = tokio::net::TcpListener::from_std(listener)?;
+    let service = http::router(iam).into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, service).with_graceful_shutdown(told_to_stop(stopped)).await
 }
 
 async fn told_to_stop(mut stopped: watch::Receiver<bool>) {

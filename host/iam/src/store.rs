@@ -5,9 +5,13 @@ mod files;
 use std::{
     path::Path,
     sync::{Mutex, PoisonError},
+    time::Duration,
 };
 
-use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, TransactionBehavior};
+use rusqlite::{
+    Connection, ErrorCode, OptionalExtension, Transaction, TransactionBehavior,
+    backup::{Backup, StepResult},
+};
 use zeroize::Zeroizing;
 
 use crate::{config::Data, error::Error, random, seal::Sealer};
@@ -43,6 +47,22 @@ impl Store {
         Ok(Self { connection: Mutex::new(connection), sealer: Sealer::new(&key) })
     }
 
+    /// Copies the database, as it is now, to a new file that only its owner can read.
+    pub(crate) fn backup(&self, path: &Path) -> Result<(), Error> {
+        files::create_private(path)?;
+        let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut copy = Connection::open(path)?;
+        // All pages in one step: nothing is written meanwhile, so that the copy is of one moment.
+        if Backup::new(&connection, &mut copy)?.step(ALL_PAGES)? != StepResult::Done {
+            return Err(Error::Backup(path.into()));
+        }
+        // The copy is one file, without a log beside it.
+        copy.pragma_update(None, "journal_mode", "DELETE")?;
+        drop(connection);
+        copy.close().map_err(|(_, error)| error)?;
+        files::sync(path)
+    }
+
     /// Runs `work` in a transaction that is kept when it succeeds and undone when it does not.
     pub(crate) fn transaction<T, E: From<rusqlite::Error>>(
         &self,
@@ -76,7 +96,7 @@ fn connect(path: &Path) -> Result<Connection, Error> {
         _ => Error::Database(error),
     };
     let connection = Connection::open(path)?;
-    connection.busy_timeout(std::time::Duration::from_millis(200))?;
+    connection.busy_timeout(Duration::from_millis(200))?;
     connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
     connection.pragma_update(None, "journal_mode", "WAL").map_err(in_use)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
@@ -131,13 +151,18 @@ fn seal_key(connection: &mut Connection, path: &Path) -> Result<Zeroizing<[u8; 3
     Ok(key)
 }
 
-const MIGRATIONS: [&str; 2] =
-    [include_str!("../migrations/0001.sql"), include_str!("../migrations/0002-api.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("../migrations/0001.sql"),
+    include_str!("../migrations/0002-api.sql"),
+    include_str!("../migrations/0003-console.sql"),
+];
 #[expect(clippy::cast_possible_wrap, reason = "a handful of migrations")]
 const SCHEMA: i64 = MIGRATIONS.len() as i64;
 
 /// The name of an empty secret that tells the right sealing key from another.
 const SEAL_MARK: &str = "seal-mark";
+/// To SQLite's backup: whatever is left.
+const ALL_PAGES: i32 = -1;
 
 #[cfg(test)]
 mod tests;

@@ -96,11 +96,18 @@ impl Iam {
         Ok(())
     }
 
-    /// Accepts one code of one of the user's devices, once.
-    pub(crate) fn use_code(&self, user: &User, serial: &str, code: &str) -> Result<(), Refusal> {
+    /// Accepts one code of one of the user's devices, once; the answer is what kind of device it is.
+    pub(crate) fn use_code(&self, user: &User, serial: &str, code: &str) -> Result<Kind, Refusal> {
+        self.require_unlocked(user)?;
+        let used = self.check_code(user, serial, code);
+        self.count_wrong_codes(user, &used)?;
+        used
+    }
+
+    fn check_code(&self, user: &User, serial: &str, code: &str) -> Result<Kind, Refusal> {
         check_format(code)?;
         let (guess, now) = (format!("code of user {}", user.id), self.now());
-        self.store.transaction(|tx| {
+        let kind = self.store.transaction(|tx| {
             let device = find(tx, &self.store.sealer, serial)?;
             let device = device.filter(|device| device.owner == Some(user.id)).ok_or_else(no_such_device)?;
             self.throttle.charge(&guess, now)?;
@@ -110,12 +117,12 @@ impl Iam {
             };
             let statement = "UPDATE totp_seeds SET last_step = ?2 WHERE serial = ?1 AND last_step < ?2";
             match tx.execute(statement, (serial, step))? {
-                1 => Ok(()),
+                1 => Ok(device.kind),
                 _ => Err(wrong_code()),
             }
         })?;
         self.throttle.clear(&guess);
-        Ok(())
+        Ok(kind)
     }
 
     /// Uses up two codes in a row and learns the device's drift.

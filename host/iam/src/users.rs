@@ -1,11 +1,12 @@
 //! Users: who they are, who may make and delete them, and their login profiles (passwords).
 
 use rusqlite::{Connection, OptionalExtension as _, Row, ToSql};
+use serde_json::json;
 use tracing::info;
 
 use crate::{
     actor::Actor,
-    devices,
+    devices, events,
     iam::{Iam, SignedIn},
     names::{Account, UserName, unique_id},
     page::{Page, Wanted},
@@ -48,13 +49,20 @@ impl User {
 impl Iam {
     /// Makes a user who can sign in. Only an administrator may, and one who has MFA must have proven it.
     pub(crate) fn create_user(&self, caller: &SignedIn, name: &str, secret: &str) -> Result<String, Refusal> {
+        let result = self.user_with_password(caller, name, secret);
+        let made = result.as_ref().map_or(name, |user| &user.name);
+        self.record_action(caller, "CreateUser", json!({"userName": made}), events::outcome(&result));
+        Ok(result?.arn(&self.account))
+    }
+
+    fn user_with_password(&self, caller: &SignedIn, name: &str, secret: &str) -> Result<User, Refusal> {
         let actor = self.actor(caller);
         actor.require_administrator("iam:CreateUser")?;
         let name = UserName::parse(name)?;
         password::check(secret)?;
         let hash = self.passwords.hash(secret).map_err(Refusal::failure)?;
         let new = NewUser { path: "/", name: &name, password: Some(&hash), administrator: false };
-        Ok(self.add_user(&actor, &new)?.arn(&self.account))
+        self.add_user(&actor, &new)
     }
 
     /// Makes a user. Only an administrator may.

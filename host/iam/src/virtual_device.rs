@@ -4,12 +4,14 @@ use std::fmt::Write as _;
 
 use data_encoding::BASE32_NOPAD;
 use rusqlite::{Connection, OptionalExtension as _};
+use serde_json::json;
 use tracing::info;
 use zeroize::Zeroizing;
 
 use crate::{
     actor::Actor,
     devices::{self, Device, Kind},
+    events,
     iam::{Iam, SignedIn},
     names::{Account, DeviceName, is_serial},
     random,
@@ -58,6 +60,15 @@ impl Iam {
         Ok(setup(&self.account, serial.into(), &device.seed))
     }
 
+    /// [`Iam::create_app`] from the console.
+    pub(crate) fn begin_app(&self, caller: &SignedIn, name: &str) -> Result<Setup, Refusal> {
+        let result = self.create_app(caller, name);
+        let serial = result.as_ref().map(|setup| setup.serial.as_str()).ok();
+        let asked = json!({"virtualMFADeviceName": name, "path": "/", "serialNumber": serial});
+        self.record_action(caller, "CreateVirtualMFADevice", asked, events::outcome(&result));
+        result
+    }
+
     /// Takes an app into use: `first` is the code of one step, `second` that of the next.
     pub(crate) fn enable_app(
         &self,
@@ -66,8 +77,38 @@ impl Iam {
         first: &str,
         second: &str,
     ) -> Result<Device, Refusal> {
-        let codes = TwoCodes { serial, first, second };
-        self.enable_totp(&self.actor(caller), &caller.user, &codes, None)
+        self.enable_own(caller, None, &TwoCodes { serial, first, second })
+    }
+
+    /// Takes a hardware token into use under a name.
+    pub(crate) fn enable_token(
+        &self,
+        caller: &SignedIn,
+        name: &str,
+        codes: &TwoCodes<'_>,
+    ) -> Result<Device, Refusal> {
+        let name = DeviceName::parse(name)?;
+        self.enable_own(caller, Some(name.as_str()), codes)
+    }
+
+    fn enable_own(
+        &self,
+        caller: &SignedIn,
+        name: Option<&str>,
+        codes: &TwoCodes<'_>,
+    ) -> Result<Device, Refusal> {
+        let result = self.enable_totp(&self.actor(caller), &caller.user, codes, name);
+        let asked = json!({"userName": caller.user.name, "serialNumber": codes.serial});
+        self.record_action(caller, "EnableMFADevice", asked, events::outcome(&result));
+        result
+    }
+
+    /// Learns how far the clock of the caller's own device is off.
+    pub(crate) fn resync_own(&self, caller: &SignedIn, codes: &TwoCodes<'_>) -> Result<(), Refusal> {
+        let result = self.resync(&self.actor(caller), &caller.user, codes);
+        let asked = json!({"userName": caller.user.name, "serialNumber": codes.serial});
+        self.record_action(caller, "ResyncMFADevice", asked, events::outcome(&result));
+        result
     }
 
     /// Makes a virtual device that is nobody's until it is enabled, and stays until it is deleted.

@@ -83,7 +83,7 @@ fn proof(call: &Call<'_>) -> Result<Option<Proof>, Refusal> {
     };
     let now = call.iam.now();
     match call.iam.use_code(&call.principal.user, serial, code) {
-        Ok(()) => Ok(Some(Proof { serial: serial.into(), at: now })),
+        Ok(_) => Ok(Some(Proof { serial: serial.into(), at: now })),
         Err(Refusal { code: Code::InvalidAuthenticationCode, .. }) => {
             Err(Refusal::denied("MultiFactorAuthentication failed with invalid MFA one time pass code. "))
         }
