@@ -26,6 +26,7 @@ mod aws;
 mod config;
 mod devices;
 mod error;
+mod hardware_token;
 mod http;
 mod iam;
 mod names;
@@ -52,6 +53,7 @@ mod webauthn;
 
 pub use config::{Attestation, Clock, Config, Data, Removal, Role};
 pub use error::Error;
+pub use hardware_token::Imported;
 pub use iam::Administrator;
 pub use server::{Running, Server};
 
