@@ -98,6 +98,9 @@ pub enum Error {
     /// The server's thread could not be started, or ended badly.
     #[error("the server's thread: {0}")]
     Thread(io::Error),
+    /// A file of hardware tokens was refused, and nothing of it was imported.
+    #[error("{0}")]
+    Tokens(String),
     /// The administrator or the access key could not be made or read.
     #[error("the administrator could not be set up: {0}")]
     Start(String),

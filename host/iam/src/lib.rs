@@ -28,6 +28,7 @@ mod config;
 mod devices;
 mod error;
 mod events;
+mod hardware_token;
 mod http;
 mod iam;
 mod lockout;
@@ -57,6 +58,7 @@ mod webauthn;
 
 pub use config::{Attestation, Clock, Config, Data, Removal, Role, UserVerification};
 pub use error::Error;
+pub use hardware_token::Imported;
 pub use iam::Administrator;
 pub use server::{Running, Server};
 

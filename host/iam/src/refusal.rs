@@ -12,6 +12,7 @@ pub(crate) struct Refusal {
 
 /// The code names that AWS uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::enum_variant_names, reason = "the names are AWS's")]
 pub(crate) enum Code {
     AccessDenied,
     DeleteConflict,

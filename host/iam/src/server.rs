@@ -18,8 +18,10 @@ use zeroize::Zeroize as _;
 use crate::{
     config::Config,
     error::Error,
+    hardware_token::{self, Imported},
     http,
     iam::{Administrator, Iam},
+    store::Store,
 };
 use listen::Listeners;
 
@@ -103,6 +105,20 @@ impl Server {
         let running = Self::start(config)?;
         started(&running);
         running.wait()
+    }
+}
+
+impl Server {
+    /// Imports the hardware TOTP tokens of a file into data that no server has open. The file is CSV, with a first
+    /// line `serial,seed_hex` or `serial,seed_base32`, or PSKC (RFC 6030) with plain seeds. A running server takes
+    /// the same file at `POST /api/hardware-tokens`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Tokens`] when something in the file is wrong: nothing was imported then. [`Error::InUse`] while a
+    /// server runs, and whatever keeps the data from being opened.
+    pub fn import_tokens(config: &Config, file: &str) -> Result<Imported, Error> {
+        hardware_token::import_into(&Store::open(&config.data)?, file, config.clock.seconds())
     }
 }
 

@@ -91,7 +91,8 @@ impl Iam {
         self.enable_own(caller, Some(name.as_str()), codes)
     }
 
-    fn enable_own(
+    /// Takes a device that shows codes into use for the caller.
+    pub(crate) fn enable_own(
         &self,
         caller: &SignedIn,
         name: Option<&str>,

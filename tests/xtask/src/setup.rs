@@ -36,8 +36,11 @@ const NEEDS: &[Need] = &[
         is_met: |project| Ok(python::is_ready(project)),
         by_hand: || {
             let venv = "target/xtask/venv";
-            let list = python::REQUIREMENTS;
-            format!("python3 -m venv {venv} && {venv}/bin/pip install -r {list} && cp {list} {venv}/")
+            let [keys, iam] = python::REQUIREMENTS;
+            format!(
+                "python3 -m venv {venv} && {venv}/bin/pip install -r {keys} -r {iam} && \
+                 cat {keys} {iam} > {venv}/requirements.txt"
+            )
         },
         install: install_packages,
     },

@@ -5,6 +5,7 @@ mod demo;
 mod firmware;
 mod foreign;
 mod house;
+mod iam_clients;
 mod licences;
 mod links;
 
@@ -107,6 +108,12 @@ const TABLE: &[Stage] = &[
         about: "python-fido2 against the emulator",
         part: Part::Full,
         run: foreign::run,
+    },
+    Stage {
+        name: "iam-clients",
+        about: "boto3 and the AWS CLI against the local IAM",
+        part: Part::Full,
+        run: iam_clients::run,
     },
 ];
 

@@ -4,7 +4,7 @@ mod administration;
 
 use axum::{
     Json, Router,
-    extract::{FromRequest, Request, State},
+    extract::{FromRequest, Query, Request, State},
     http::StatusCode,
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -19,8 +19,11 @@ use super::{
     cookies::{self, Cookies},
 };
 use crate::{
+    names::DeviceName,
+    page::Wanted,
     refusal::{Code, Refusal},
     signin::{Claim, FirstStep},
+    totp,
 };
 
 pub(super) fn routes() -> Router<App> {
@@ -32,6 +35,7 @@ pub(super) fn routes() -> Router<App> {
         .route("/sign-out", post(sign_out))
         .route("/session", get(session))
         .route("/users", post(create_user))
+        .route("/hardware-tokens", get(hardware_tokens).post(import_tokens))
         .route("/mfa-devices", get(mfa_devices))
         .route("/mfa-devices/totp", post(create_totp))
         .route("/mfa-devices/totp/enable", post(enable_totp))
@@ -210,14 +214,45 @@ struct TwoCodes {
     serial: String,
     code1: String,
     code2: String,
+    /// For a hardware token.
+    name: Option<String>,
 }
 
 async fn enable_totp(State(app): State<App>, cookies: Cookies, Body(body): Body<TwoCodes>) -> Answer {
     let device = app.run(move |iam| {
         let caller = cookies.signed_in(iam)?;
-        iam.enable_app(&caller, &body.serial, &body.code1, &body.code2)
+        let name = body.name.as_deref().map(DeviceName::parse).transpose()?;
+        let codes = totp::TwoCodes { serial: &body.serial, first: &body.code1, second: &body.code2 };
+        iam.enable_own(&caller, name.as_ref().map(DeviceName::as_str), &codes)
     });
     Ok(Json(device.await?).into_response())
+}
+
+#[derive(Deserialize)]
+struct TokenFile {
+    file: Zeroizing<String>,
+}
+
+async fn import_tokens(State(app): State<App>, cookies: Cookies, Body(body): Body<TokenFile>) -> Answer {
+    let done = app.run(move |iam| {
+        let caller = cookies.signed_in(iam)?;
+        iam.import_tokens(&iam.actor(&caller), &body.file)
+    });
+    Ok((StatusCode::CREATED, Json(done.await?)).into_response())
+}
+
+#[derive(Deserialize)]
+struct After {
+    marker: Option<String>,
+}
+
+async fn hardware_tokens(State(app): State<App>, cookies: Cookies, Query(query): Query<After>) -> Answer {
+    let page = app.run(move |iam| {
+        let caller = cookies.signed_in(iam)?;
+        iam.tokens(&iam.actor(&caller), Wanted::parse(query.marker.as_deref(), None)?)
+    });
+    let page = page.await?;
+    Ok(Json(json!({"tokens": page.items, "marker": page.marker})).into_response())
 }
 
 async fn webauthn_options(State(app): State<App>, cookies: Cookies, Body(body): Body<Name>) -> Answer {

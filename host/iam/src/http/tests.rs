@@ -5,6 +5,7 @@ mod aws;
 mod console;
 mod guard;
 mod signin;
+mod tokens;
 mod webauthn;
 
 use std::collections::HashMap;

@@ -21,7 +21,6 @@ use crate::{
 
 pub(super) fn routes() -> Router<App> {
     Router::new()
-        .route("/mfa-devices/hardware", post(enable_token))
         .route("/mfa-devices/resync", post(resync))
         .route("/mfa-devices/remove", post(remove))
         .route("/mfa-devices/withdraw-removal", post(withdraw))
@@ -30,22 +29,6 @@ pub(super) fn routes() -> Router<App> {
         .route("/u2f-registrations", post(import_u2f))
         .route("/users/unlock", post(unlock))
         .route("/events", get(events))
-}
-
-#[derive(Deserialize)]
-struct TokenCodes {
-    name: String,
-    serial: String,
-    code1: String,
-    code2: String,
-}
-
-async fn enable_token(State(app): State<App>, cookies: Cookies, Body(body): Body<TokenCodes>) -> Answer {
-    let device = app.run(move |iam| {
-        let codes = TwoCodes { serial: &body.serial, first: &body.code1, second: &body.code2 };
-        iam.enable_token(&cookies.signed_in(iam)?, &body.name, &codes)
-    });
-    Ok((StatusCode::CREATED, Json(device.await?)).into_response())
 }
 
 #[derive(Deserialize)]

@@ -19,7 +19,7 @@ fn a_virtual_device_lives_from_creation_to_deletion() {
         (shown.value("UserName"), shown.value("EnableDate")),
         ("ann".into(), "2027-01-15T08:00:00Z".into())
     );
-    assert_eq!(aws.list("ListMFADevices", &[("UserName", "ann")]), [made.serial.clone()]);
+    assert_eq!(aws.list("ListMFADevices", &[("UserName", "ann")]), std::slice::from_ref(&made.serial));
     let serial = [("SerialNumber", made.serial.as_str())];
     aws.call("DeleteVirtualMFADevice", &serial).refused(409, "DeleteConflict");
     let members = [("UserName", "ann"), serial[0]];
