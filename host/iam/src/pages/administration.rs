@@ -97,7 +97,7 @@ pub(crate) fn user(
         section.card aria-labelledby="summary" {
             h2 #summary { "Summary" }
             dl.facts {
-                div { dt { "ARN" } dd { code { (arn) } } }
+                div.whole { dt { "ARN" } dd { code { (arn) } } }
                 div { dt { "Created on" } dd { (time(user.created_at)) } }
                 div { dt { "Administrator" } dd { @if user.administrator { "Yes" } @else { "No" } } }
                 div { dt { "MFA codes" } dd { @if found.locked { "Locked after too many wrong ones" } @else { "Accepted" } } }
@@ -150,9 +150,9 @@ fn open_request(caller: &SignedIn, request: &RemovalRequest) -> Markup {
                 h3 { a href={ "/users/" (user) } { (user) } ": " (name) }
                 p { (kind_name(*kind)) }
                 dl.facts {
-                    div { dt { "Identifier" } dd { code { (serial) } } }
+                    div.whole { dt { "Identifier" } dd { code { (serial) } } }
                     div { dt { "Requested on" } dd { (time(*asked_at)) } }
-                    div { dt { "Reason" } dd { @if reason.is_empty() { "None given" } @else { (reason) } } }
+                    div.whole { dt { "Reason" } dd { @if reason.is_empty() { "None given" } @else { (reason) } } }
                 }
             }
             form.actions method="post" action="/requests" {

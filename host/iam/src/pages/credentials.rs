@@ -32,8 +32,8 @@ pub(crate) fn overview(caller: &SignedIn, arn: &str, rows: &[Row], message: Opti
             h2 #details { "My details" }
             dl.facts {
                 div { dt { "User name" } dd { (caller.user.name) } }
-                div { dt { "ARN" } dd { code { (arn) } } }
-                div { dt { "This session" } dd { @match &caller.mfa_serial {
+                div.whole { dt { "ARN" } dd { code { (arn) } } }
+                div.whole { dt { "This session" } dd { @match &caller.mfa_serial {
                     Some(serial) => { "Signed in with MFA" br; code { (serial) } }
                     None => "Signed in without MFA",
                 } } }
@@ -64,7 +64,7 @@ pub(super) fn device(row: &Row, actions: Markup) -> Markup {
                 h3 { (device.name) }
                 p { (kind_name(device.kind)) }
                 dl.facts {
-                    div { dt { "Identifier" } dd { code { (device.serial) } } }
+                    div.whole { dt { "Identifier" } dd { code { (device.serial) } } }
                     div { dt { "Created on" } dd { (time(device.enabled_at)) } }
                     @if device.kind == Kind::Webauthn {
                         (made_by(maker.as_ref()))
@@ -162,7 +162,7 @@ pub(crate) fn remove(
             dl.facts {
                 div { dt { "Device" } dd { (name) } }
                 div { dt { "Type" } dd { (kind_name(*kind)) } }
-                div { dt { "Identifier" } dd { code { (serial) } } }
+                div.whole { dt { "Identifier" } dd { code { (serial) } } }
             }
             @if decides_alone {
                 p { "The device no longer signs you in, and sessions that began with it end." }

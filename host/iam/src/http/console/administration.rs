@@ -162,4 +162,4 @@ async fn events(State(app): State<App>, cookies: Cookies, Query(query): Query<Be
 }
 
 /// How many events are on a page.
-const SHOWN: u16 = 50;
+const SHOWN: u16 = 25;
