@@ -33,7 +33,7 @@ pub(crate) fn sign_in(account: &str, error: Option<&str>) -> Markup {
 
 /// One of the user's MFA devices.
 pub(crate) fn second_factor(user: &str, devices: &[Device], csrf: &str, error: Option<&str>) -> Markup {
-    let apps: Vec<_> = devices.iter().filter(|device| device.kind == Kind::Totp).collect();
+    let apps: Vec<_> = devices.iter().filter(|device| device.kind != Kind::Webauthn).collect();
     let has_keys = devices.iter().any(|device| device.kind == Kind::Webauthn);
     let body = html! {
         h1 { "Multi-factor authentication" }
