@@ -14,8 +14,10 @@ use tracing::info;
 use crate::{
     actor::Actor,
     iam::Iam,
+    page::Wanted,
     random,
     refusal::{Code, Refusal},
+    users::User,
 };
 use actions::{Action, Service};
 use members::Members;
@@ -33,6 +35,7 @@ pub(crate) struct Answer {
 /// An action that is asked for by someone known, with members that were checked.
 struct Call<'a> {
     iam: &'a Iam,
+    action: &'static Action,
     principal: &'a Principal,
     members: &'a Members,
 }
@@ -84,7 +87,7 @@ impl Iam {
         }
         principal.require_may_call(action)?;
         members.check(action.members)?;
-        let call = Call { iam: self, principal: &principal, members };
+        let call = Call { iam: self, action, principal: &principal, members };
         Ok((action, (action.run)(&call)?))
     }
 }
@@ -94,16 +97,20 @@ impl Call<'_> {
         self.principal.actor(self.iam)
     }
 
-    /// The user that the call names, or the one who calls.
-    fn user(&self) -> Result<crate::users::User, Refusal> {
+    /// The user that the call names, or the one who calls. Only an administrator learns whether another is there.
+    fn user(&self) -> Result<User, Refusal> {
+        let own = &self.principal.user;
         match self.members.get("UserName") {
-            Some(name) => self.iam.user(name),
-            None => Ok(self.principal.user.clone()),
+            Some(name) if !name.eq_ignore_ascii_case(&own.name) => {
+                self.actor().require_administrator(&self.action.full_name())?;
+                self.iam.user(name)
+            }
+            _ => Ok(own.clone()),
         }
     }
 
-    fn wanted(&self) -> Result<crate::page::Wanted, Refusal> {
-        crate::page::Wanted::parse(self.members.get("Marker"), self.members.number("MaxItems"))
+    fn wanted(&self) -> Result<Wanted, Refusal> {
+        Wanted::parse(self.members.get("Marker"), self.members.number("MaxItems"))
     }
 }
 

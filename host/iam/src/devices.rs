@@ -106,9 +106,11 @@ impl Iam {
         })
     }
 
-    /// A part of the account's virtual devices.
+    /// A part of the account's virtual devices: all of them for an administrator, for a user those that they have,
+    /// or made while they are nobody's.
     pub(crate) fn virtual_devices(
         &self,
+        actor: &Actor<'_>,
         assignment: Assignment,
         wanted: Wanted,
     ) -> Result<Page<VirtualDevice>, Refusal> {
@@ -121,11 +123,13 @@ impl Iam {
             "SELECT mfa_devices.rowid AS place, serial, enabled_at, users.id, users.user_id, path, users.name, \
              handle, password, administrator, users.created_at \
              FROM mfa_devices LEFT JOIN users ON users.id = mfa_devices.user_id \
-             WHERE kind = 'totp' AND mfa_devices.rowid > ?1 {which} ORDER BY mfa_devices.rowid LIMIT ?2"
+             WHERE kind = 'totp' AND mfa_devices.rowid > ?1 {which} \
+             AND (?3 OR coalesce(mfa_devices.user_id, maker_id) = ?4) ORDER BY mfa_devices.rowid LIMIT ?2"
         );
         self.store.transaction(|tx| {
             let mut query = tx.prepare_cached(&query)?;
-            let rows = query.query_map((wanted.after, wanted.limit()), |row| {
+            let whose = (actor.user.administrator, actor.user.id);
+            let rows = query.query_map((wanted.after, wanted.limit(), whose.0, whose.1), |row| {
                 let owner = row.get::<_, Option<i64>>("enabled_at")?;
                 let owner = owner.map(|since| Ok::<_, rusqlite::Error>((users::read(row)?.0, since)));
                 Ok((

@@ -12,13 +12,15 @@
 //!
 //! What blocks ([`rusqlite`], argon2, signatures) is in one value without sockets, `Iam`, one file a
 //! concern: users, devices, `totp`, `webauthn`, `signin`. A pending sign-in and a session are different
-//! types, so that what needs a session cannot be called with less. `http` turns requests into calls.
+//! types, so that what needs a session cannot be called with less. `http` turns requests into calls, and `aws` those
+//! of AWS's API; `actor` holds who may do what for both.
 //!
-//! Not there yet: AWS's Query API, STS, removing and resynchronising devices, hardware tokens, QR codes,
-//! tags, U2F keys by `appid`, changing a password. EdDSA keys are not offered, since `webauthn-rs-core`
+//! Not there yet: U2F keys by `appid`, changing a password. EdDSA keys are not offered, since `webauthn-rs-core`
 //! cannot verify them. Unix only: the data is protected by file modes.
 //!
 #![doc = include_str!("../API.md")]
+//!
+#![doc = include_str!("../AWS.md")]
 
 mod access_keys;
 mod actor;

@@ -15,6 +15,13 @@ pub(super) struct Action {
     pub(super) run: Run,
 }
 
+impl Action {
+    /// As policies and refusals name it: `iam:GetUser`.
+    pub(super) fn full_name(&self) -> String {
+        format!("{}:{}", self.service.name(), self.name)
+    }
+}
+
 /// Carries a call out; `None` where AWS answers nothing but the request's id.
 type Run = fn(&Call<'_>) -> Result<Option<Vec<Element>>, Refusal>;
 

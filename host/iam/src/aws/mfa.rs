@@ -66,7 +66,7 @@ pub(super) fn list_virtual(call: &Call<'_>) -> Outcome {
         Some("Unassigned") => Assignment::Unassigned,
         _ => Assignment::Any,
     };
-    let page = call.iam.virtual_devices(assignment, call.wanted()?)?;
+    let page = call.iam.virtual_devices(&call.actor(), assignment, call.wanted()?)?;
     let entries = page.items.into_iter().map(|device| {
         let serial = Element::text("SerialNumber", device.serial);
         let Some((user, since)) = device.owner else { return vec![serial] };

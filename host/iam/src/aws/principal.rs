@@ -66,7 +66,7 @@ impl Principal {
     /// STS only AssumeRole and GetCallerIdentity). A role has no permission beyond learning who it is.
     pub(super) fn require_may_call(&self, action: &Action) -> Result<(), Refusal> {
         let denied = |hint: &str| {
-            let name = format!("{}:{}", action.service.name(), action.name);
+            let name = action.full_name();
             Err(Refusal::denied(format!("User: {} is not authorized to perform: {name}; {hint}.", self.arn)))
         };
         if !self.temporary || action.name == "GetCallerIdentity" {

@@ -4,6 +4,7 @@ mod authenticator;
 mod aws;
 mod console;
 mod guard;
+mod kill;
 mod signin;
 mod tokens;
 mod webauthn;

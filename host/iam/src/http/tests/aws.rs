@@ -13,34 +13,32 @@ use crate::aws::{Request, sigv4::signing::Signer};
 
 /// A client of AWS's API with credentials of some kind.
 #[derive(Clone)]
-struct Aws {
-    agent: Agent,
-    url: String,
-    hands: Hands,
-    id: String,
-    secret: String,
-    token: Option<String>,
+pub(super) struct Aws {
+    pub(super) agent: Agent,
+    pub(super) url: String,
+    pub(super) hands: Hands,
+    pub(super) id: String,
+    pub(super) secret: String,
+    pub(super) token: Option<String>,
 }
 
 /// An answer of the API.
-struct Xml {
+pub(super) struct Xml {
     status: u16,
     text: String,
 }
 
 /// A virtual device that was made.
-struct Made {
-    serial: String,
-    seed: String,
+pub(super) struct Made {
+    pub(super) serial: String,
+    pub(super) seed: String,
 }
 
 impl World {
     /// The administrator's access key.
     fn aws(&self) -> Aws {
         let (id, secret) = (self.running.access_key_id.clone(), self.running.secret_access_key.clone());
-        let config = Agent::config_builder().http_status_as_error(false).max_redirects(0);
-        let agent = config.build().new_agent();
-        Aws { agent, url: self.running.url.clone(), hands: self.hands.clone(), id, secret, token: None }
+        Aws::new(self.running.url.clone(), self.hands.clone(), id, secret)
     }
 
     /// A new user's access key.
@@ -53,19 +51,25 @@ impl World {
 }
 
 impl Aws {
-    fn call(&self, action: &str, members: &[(&str, &str)]) -> Xml {
+    pub(super) fn new(url: String, hands: Hands, id: String, secret: String) -> Self {
+        let config = Agent::config_builder().http_status_as_error(false).max_redirects(0);
+        Self { agent: config.build().new_agent(), url, hands, id, secret, token: None }
+    }
+
+    pub(super) fn call(&self, action: &str, members: &[(&str, &str)]) -> Xml {
+        self.attempt(action, members).unwrap()
+    }
+
+    /// `None` when nobody answers.
+    pub(super) fn attempt(&self, action: &str, members: &[(&str, &str)]) -> Option<Xml> {
         let sts = ["GetCallerIdentity", "GetSessionToken", "AssumeRole"].contains(&action);
         let (service, version) = if sts { ("sts", "2011-06-15") } else { ("iam", "2010-05-08") };
         let fixed = [("Action", action), ("Version", version)];
-        self.send(service, fixed.iter().chain(members))
+        self.try_post(&self.signed(service, &form(fixed.iter().chain(members))))
     }
 
-    fn send<'a>(&self, service: &str, members: impl IntoIterator<Item = &'a (&'a str, &'a str)>) -> Xml {
-        let mut form = url::form_urlencoded::Serializer::new(String::new());
-        members.into_iter().for_each(|(name, value)| {
-            form.append_pair(name, value);
-        });
-        self.post(&self.signed(service, &form.finish()))
+    fn send(&self, service: &str, members: &[(&str, &str)]) -> Xml {
+        self.post(&self.signed(service, &form(members)))
     }
 
     fn signed(&self, service: &str, body: &str) -> Request {
@@ -86,20 +90,22 @@ impl Aws {
     }
 
     fn post(&self, request: &Request) -> Xml {
+        self.try_post(request).unwrap()
+    }
+
+    fn try_post(&self, request: &Request) -> Option<Xml> {
         let mut post = self.agent.post(&self.url);
         for (name, value) in &request.headers {
             post = post.header(name, value);
         }
-        let mut answer = post.send(&request.body).unwrap();
+        let mut answer = post.send(&request.body).ok()?;
         assert_eq!(answer.headers()["content-type"], "text/xml");
-        Xml { status: answer.status().as_u16(), text: answer.body_mut().read_to_string().unwrap() }
+        Some(Xml { status: answer.status().as_u16(), text: answer.body_mut().read_to_string().ok()? })
     }
 
     /// Makes a virtual device.
     fn make(&self, name: &str) -> Made {
-        let made = self.call("CreateVirtualMFADevice", &[("VirtualMFADeviceName", name)]).ok();
-        let seed = BASE64_STANDARD.decode(made.value("Base32StringSeed")).unwrap();
-        Made { serial: made.value("SerialNumber"), seed: String::from_utf8(seed).unwrap() }
+        self.call("CreateVirtualMFADevice", &[("VirtualMFADeviceName", name)]).ok().made()
     }
 
     /// Enables a device with the codes of the steps before this one.
@@ -141,28 +147,34 @@ impl Aws {
     }
 
     /// The device's serial numbers as a list shows them.
-    fn list(&self, action: &str, members: &[(&str, &str)]) -> Vec<String> {
+    pub(super) fn list(&self, action: &str, members: &[(&str, &str)]) -> Vec<String> {
         self.call(action, members).ok().values("SerialNumber")
     }
 }
 
 impl Xml {
     #[track_caller]
-    fn ok(self) -> Self {
+    pub(super) fn ok(self) -> Self {
         assert_eq!(self.status, 200, "{}", self.text);
         self
     }
 
     /// Refused with this code, and with a message.
     #[track_caller]
-    fn refused(&self, status: u16, code: &str) -> String {
+    pub(super) fn refused(&self, status: u16, code: &str) -> String {
         assert_eq!((self.status, self.value("Code").as_str()), (status, code), "{}", self.text);
         assert_eq!(self.value("Type"), "Sender");
         self.value("Message")
     }
 
+    /// The virtual device in an answer.
+    pub(super) fn made(&self) -> Made {
+        let seed = BASE64_STANDARD.decode(self.value("Base32StringSeed")).unwrap();
+        Made { serial: self.value("SerialNumber"), seed: String::from_utf8(seed).unwrap() }
+    }
+
     #[track_caller]
-    fn value(&self, name: &str) -> String {
+    pub(super) fn value(&self, name: &str) -> String {
         self.values(name).into_iter().next().unwrap_or_else(|| panic!("no {name} in {}", self.text))
     }
 
@@ -171,4 +183,12 @@ impl Xml {
         let named = document.descendants().filter(|node| node.tag_name().name() == name);
         named.map(|node| node.text().unwrap_or_default().to_owned()).collect()
     }
+}
+
+fn form<'a>(members: impl IntoIterator<Item = &'a (&'a str, &'a str)>) -> String {
+    let mut form = url::form_urlencoded::Serializer::new(String::new());
+    members.into_iter().for_each(|(name, value)| {
+        form.append_pair(name, value);
+    });
+    form.finish()
 }

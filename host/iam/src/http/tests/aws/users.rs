@@ -149,6 +149,10 @@ fn a_users_key_acts_on_its_own_user_alone() {
         let words = format!("user/ann is not authorized to perform: iam:{action};");
         assert!(text.contains(&words), "{text}");
     }
+    assert!(ann.list("ListVirtualMFADevices", &[]).is_empty());
+    // Not even whether someone is there.
+    let unknown = ann.call("GetUser", &[("UserName", "nobody")]).refused(403, "AccessDenied");
+    assert_eq!(unknown, ann.call("GetUser", &[bob]).refused(403, "AccessDenied"));
     let pair = || [code(&bobs.seed, 0), code(&bobs.seed, 30)];
     for action in ["EnableMFADevice", "ResyncMFADevice"] {
         ann.pair(action, "bob", &bobs.serial, pair()).refused(403, "AccessDenied");
@@ -158,6 +162,7 @@ fn a_users_key_acts_on_its_own_user_alone() {
         ann.call(action, &[]).ok();
     }
     let own = ann.make("own");
+    assert_eq!(ann.list("ListVirtualMFADevices", &[]), std::slice::from_ref(&own.serial));
     ann.call("DeleteVirtualMFADevice", &[("SerialNumber", &own.serial)]).ok();
 }
 
