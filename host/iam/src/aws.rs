@@ -1,6 +1,7 @@
 //! AWS's API for real clients: the Query protocol of IAM (2010-05-08) and STS (2011-06-15), signed with SigV4.
 
 mod actions;
+mod audit;
 mod members;
 mod mfa;
 mod principal;
@@ -13,6 +14,7 @@ use tracing::info;
 
 use crate::{
     actor::Actor,
+    events::Source,
     iam::Iam,
     page::Wanted,
     random,
@@ -55,12 +57,12 @@ impl Answer {
 
 impl Iam {
     /// Answers a request of AWS's API.
-    pub(crate) fn answer(&self, request: &Request) -> Answer {
+    pub(crate) fn answer(&self, request: &Request, source: &Source) -> Answer {
         let request_id = request_id();
         let members = Members::parse(&request.body);
         let version = members.as_ref().ok().and_then(|members| members.get("Version"));
         let service = Service::of_version(version.unwrap_or_default()).unwrap_or(Service::Iam);
-        match members.and_then(|members| self.act(request, &members)) {
+        match members.and_then(|members| self.act(request, source, &members)) {
             Ok((action, result)) => {
                 let xml = xml::response(action.name, action.service.namespace(), result, &request_id);
                 Answer { status: 200, request_id, xml }
@@ -76,6 +78,7 @@ impl Iam {
     fn act(
         &self,
         request: &Request,
+        source: &Source,
         members: &Members,
     ) -> Result<(&'static Action, Option<Vec<Element>>), Refusal> {
         let (principal, scope) = self.authenticate(request)?;
@@ -85,14 +88,20 @@ impl Iam {
                 format!("Credential should be scoped to correct service: '{}'.", action.service.name());
             return Err(Refusal::new(Code::SignatureDoesNotMatch, text));
         }
-        principal.require_may_call(action)?;
-        members.check(action.members)?;
         let call = Call { iam: self, action, principal: &principal, members };
-        Ok((action, (action.run)(&call)?))
+        let result = call.carry_out();
+        self.audit(source, (action, &principal, members), &result);
+        Ok((action, result?))
     }
 }
 
 impl Call<'_> {
+    fn carry_out(&self) -> Result<Option<Vec<Element>>, Refusal> {
+        self.principal.require_may_call(self.action)?;
+        self.members.check(self.action.members)?;
+        (self.action.run)(self)
+    }
+
     fn actor(&self) -> Actor<'_> {
         self.principal.actor(self.iam)
     }

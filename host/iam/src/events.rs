@@ -54,12 +54,15 @@ pub(crate) struct Logged {
 }
 
 impl Iam {
-    /// Writes an event. That it cannot be written is a matter for the server's own log: the action is done.
-    pub(crate) fn record(&self, event: Event<'_>) {
+    /// Writes events, all or none. That they cannot be written is a matter for the server's own log: the action is
+    /// done.
+    pub(crate) fn record(&self, events: &[Event<'_>]) {
         let now = self.now();
-        let record = self.written(event, now).to_string();
         let written = self.store.transaction(|tx| {
-            tx.execute("INSERT INTO events (at, record) VALUES (?1, ?2)", (now, record))?;
+            for event in events {
+                let record = self.written(event, now).to_string();
+                tx.execute("INSERT INTO events (at, record) VALUES (?1, ?2)", (now, record))?;
+            }
             // What is old goes, and so does the oldest of a flood: nobody fills the disk by guessing names.
             tx.execute("DELETE FROM events WHERE at < ?1", [now - KEPT])?;
             tx.execute(
@@ -93,25 +96,25 @@ impl Iam {
         let service = if is_own { "iam.keywright.invalid" } else { "iam.amazonaws.com" };
         let source = &caller.source;
         let (answered, more) = (Value::Null, Value::Null);
-        self.record(Event { name, service, identity, source, asked, answered, more, refused });
+        self.record(&[Event { name, service, identity, source, asked, answered, more, refused }]);
     }
 
-    /// Writes a step of a sign-in: `CheckMfa` or `ConsoleLogin`.
-    pub(crate) fn record_sign_in(
+    /// A step of a sign-in: `CheckMfa` or `ConsoleLogin`.
+    pub(crate) fn sign_in_event<'a>(
         &self,
-        name: &str,
+        name: &'a str,
         who: Option<&User>,
-        source: &Source,
+        source: &'a Source,
         more: Value,
         refused: bool,
-    ) {
+    ) -> Event<'a> {
         // A name that is not known may be a password in the wrong field.
         let unknown = || json!({"type": "IAMUser", "accountId": self.account.as_str(), "userName": HIDDEN});
         let identity = who.map_or_else(unknown, |user| self.identity(user));
         let answered = json!({name: if refused { "Failure" } else { "Success" }});
         let refused = refused.then(|| (String::new(), "Failed authentication".to_owned()));
         let (service, asked) = ("signin.amazonaws.com", Value::Null);
-        self.record(Event { name, service, identity, source, asked, answered, more, refused });
+        Event { name, service, identity, source, asked, answered, more, refused }
     }
 
     /// Events for an administrator, newest first: at most `most` of those before the one of a number.
@@ -156,12 +159,12 @@ impl Iam {
         })
     }
 
-    fn written(&self, event: Event<'_>, now: i64) -> Value {
+    fn written(&self, event: &Event<'_>, now: i64) -> Value {
         let is_sign_in = event.service == "signin.amazonaws.com";
         let mut record = Map::new();
         let mut put = |name: &str, value: Value| record.insert(name.into(), value);
         put("eventVersion", "1.11".into());
-        put("userIdentity", event.identity);
+        put("userIdentity", event.identity.clone());
         put("eventTime", timestamp::extended(now).into());
         put("eventSource", event.service.into());
         put("eventName", event.name.into());
@@ -169,16 +172,16 @@ impl Iam {
         put("awsRegion", "us-east-1".into());
         put("sourceIPAddress", event.source.address.map(|address| address.to_string()).into());
         put("userAgent", event.source.agent.as_str().into());
-        if let Some((code, message)) = event.refused {
+        if let Some((code, message)) = &event.refused {
             if !code.is_empty() {
-                put("errorCode", code.into());
+                put("errorCode", code.as_str().into());
             }
-            put("errorMessage", message.into());
+            put("errorMessage", message.as_str().into());
         }
-        put("requestParameters", event.asked);
-        put("responseElements", event.answered);
+        put("requestParameters", event.asked.clone());
+        put("responseElements", event.answered.clone());
         if !event.more.is_null() {
-            put("additionalEventData", event.more);
+            put("additionalEventData", event.more.clone());
         }
         put("eventID", event_id().into());
         put("readOnly", false.into());
@@ -217,6 +220,3 @@ const HIDDEN: &str = "HIDDEN_DUE_TO_SECURITY_REASONS";
 /// 90 days, as in CloudTrail's event history.
 const KEPT: i64 = 90 * 24 * 3600;
 const MOST_EVENTS: i64 = 200_000;
-
-#[cfg(test)]
-mod tests;

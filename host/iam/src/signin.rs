@@ -45,7 +45,7 @@ impl Iam {
             let user = found.as_ref().map_or("(unknown)", |(user, _)| &user.name);
             info!(user, "a sign-in failed at the password");
             let user = found.as_ref().map(|(user, _)| user);
-            self.record_sign_in("ConsoleLogin", user, &claim.source, self.login(None), true);
+            self.record(&[self.sign_in_event("ConsoleLogin", user, &claim.source, self.login(None), true)]);
             return Err(Refusal::denied(WRONG_CLAIM));
         }
         self.throttle.clear(&guess);
@@ -55,7 +55,13 @@ impl Iam {
             let stage = Stage::SignedIn { mfa_serial: None };
             let id = self.sessions.open(user.id, stage, self.now())?;
             info!(user = user.name, mfa = false, "signed in");
-            self.record_sign_in("ConsoleLogin", Some(&user), &claim.source, self.login(None), false);
+            self.record(&[self.sign_in_event(
+                "ConsoleLogin",
+                Some(&user),
+                &claim.source,
+                self.login(None),
+                false,
+            )]);
             return Ok(FirstStep::SignedIn { id });
         }
         let id = self.sessions.open(user.id, Stage::Pending, self.now())?;
@@ -86,8 +92,8 @@ impl Iam {
         kind: Kind,
         proven: Result<String, Refusal>,
     ) -> Result<String, Refusal> {
-        let record = |name, more: Value, refused| {
-            self.record_sign_in(name, Some(&pending.user), &pending.source, more, refused);
+        let event = |name, more: Value, refused| {
+            self.sign_in_event(name, Some(&pending.user), &pending.source, more, refused)
         };
         let checked = json!({"MfaType": mfa_type(kind)});
         let serial = match proven {
@@ -95,26 +101,27 @@ impl Iam {
             Err(refusal) => {
                 // What was not even checked, such as a code of five digits, is no failure to sign in.
                 if matches!(refusal.code, Code::AccessDenied | Code::InvalidAuthenticationCode) {
-                    record("CheckMfa", checked, true);
-                    record("ConsoleLogin", self.login(Some("")), true);
+                    let login = event("ConsoleLogin", self.login(Some(None)), true);
+                    self.record(&[event("CheckMfa", checked, true), login]);
                 }
                 return Err(refusal);
             }
         };
-        record("CheckMfa", checked, false);
         let id = self.step_up(pending, serial.clone())?;
-        record("ConsoleLogin", self.login(Some(&serial)), false);
+        let login = event("ConsoleLogin", self.login(Some(Some(&serial))), false);
+        self.record(&[event("CheckMfa", checked, false), login]);
         Ok(id)
     }
 
-    /// CloudTrail's `additionalEventData` of a `ConsoleLogin`.
-    fn login(&self, mfa: Option<&str>) -> Value {
+    /// CloudTrail's `additionalEventData` of a `ConsoleLogin`: without MFA, with MFA that was refused, or with the
+    /// device that was proven.
+    fn login(&self, mfa: Option<Option<&str>>) -> Value {
         let mut data = json!({
             "LoginTo": format!("{}/security-credentials", self.console_url),
             "MobileVersion": "No",
             "MFAUsed": if mfa.is_some() { "Yes" } else { "No" },
         });
-        if let (Value::Object(data), Some(serial)) = (&mut data, mfa.filter(|serial| !serial.is_empty())) {
+        if let (Value::Object(data), Some(Some(serial))) = (&mut data, mfa) {
             data.insert("MFAIdentifier".into(), serial.into());
         }
         data

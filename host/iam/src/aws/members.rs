@@ -210,7 +210,7 @@ fn null(place: &str) -> String {
 }
 
 /// As AWS names a member in a message: `userName`.
-fn camel_case(name: &str) -> String {
+pub(super) fn camel_case(name: &str) -> String {
     let mut chars = name.chars();
     chars.next().map(|first| first.to_ascii_lowercase()).into_iter().chain(chars).collect()
 }

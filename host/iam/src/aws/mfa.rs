@@ -84,11 +84,17 @@ pub(super) fn get(call: &Call<'_>) -> Outcome {
         let text = "GetMFADevice knows FIDO security keys only; ListMFADevices shows the other devices.";
         return Err(Refusal::new(Code::NoSuchEntity, text));
     }
-    Ok(Some(vec![
+    let entry = |(name, level): (&str, String)| {
+        Element::of("entry", [Element::text("key", name), Element::text("value", level)])
+    };
+    let certifications: Vec<_> = call.iam.certifications(&device.serial)?.into_iter().map(entry).collect();
+    let known = (!certifications.is_empty()).then(|| Element::of("Certifications", certifications));
+    let members = [
         Element::text("UserName", &user.name),
         Element::text("SerialNumber", device.serial),
         Element::text("EnableDate", timestamp::extended(device.enabled_at)),
-    ]))
+    ];
+    Ok(Some(members.into_iter().chain(known).collect()))
 }
 
 pub(super) fn tag(call: &Call<'_>) -> Outcome {

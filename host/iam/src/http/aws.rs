@@ -4,12 +4,12 @@ use axum::{
     Router,
     body::Bytes,
     extract::{State, rejection::BytesRejection},
-    http::{HeaderMap, Method, StatusCode, Uri, header},
+    http::{StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
     routing::post,
 };
 
-use super::App;
+use super::{App, cookies};
 use crate::{
     aws::{Answer, Request},
     refusal::{Code, Refusal},
@@ -27,13 +27,9 @@ impl IntoResponse for Answer {
     }
 }
 
-async fn answer(
-    State(app): State<App>,
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
-) -> Answer {
+async fn answer(State(app): State<App>, parts: Parts, body: Result<Bytes, BytesRejection>) -> Answer {
+    let source = cookies::source(&parts);
+    let Parts { method, uri, headers, .. } = parts;
     let Ok(body) = body else {
         return Answer::refused(&Refusal::new(Code::ValidationError, "A request is at most 64 KiB."));
     };
@@ -45,5 +41,7 @@ async fn answer(
         headers: headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect(),
         body: body.into(),
     };
-    app.run(move |iam| Ok(iam.answer(&request))).await.unwrap_or_else(|refusal| Answer::refused(&refusal))
+    app.run(move |iam| Ok(iam.answer(&request, &source)))
+        .await
+        .unwrap_or_else(|refusal| Answer::refused(&refusal))
 }
