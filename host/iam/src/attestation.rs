@@ -7,7 +7,7 @@ use std::{
     collections::{BTreeMap, HashMap},
     fs,
     path::{Path, PathBuf},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, UNIX_EPOCH},
 };
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
@@ -95,7 +95,7 @@ impl Entry {
         }
         // A root that was sent along is found among our own.
         let sent = chain.iter().filter(|certificate| !is_root(certificate)).cloned().collect();
-        let now = SystemTime::from(UNIX_EPOCH + Duration::from_secs(now.unsigned_abs()));
+        let now = UNIX_EPOCH + Duration::from_secs(now.unsigned_abs());
         let verified = verify_attestation_ca_chain(&ParsedAttestationData::Basic(sent), &self.roots, now);
         matches!(verified, Ok(Some(_)))
     }

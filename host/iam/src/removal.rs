@@ -205,6 +205,3 @@ fn no_request() -> Refusal {
 }
 
 const LONGEST_REASON: usize = 500;
-
-#[cfg(test)]
-mod tests;

@@ -161,3 +161,53 @@ fn a_refused_transaction_leaves_nothing_behind() {
     let found = store.transaction(|tx| setting(tx, "half")).unwrap();
     assert_eq!(found, None);
 }
+
+#[test]
+fn a_backup_is_a_whole_database_that_only_its_owner_can_read() {
+    let directory = Directory::new();
+    let store = open(&directory).unwrap();
+    store.transaction(|tx| add_setting(tx, "before", b"1")).unwrap();
+    let copy = directory.path().join("copy.sqlite");
+    store.backup(&copy).unwrap();
+    // The one that goes on may write, and the copy does not follow.
+    store.transaction(|tx| add_setting(tx, "after", b"1")).unwrap();
+    assert_eq!(mode(&copy), 0o600);
+    let restored = directory.path().join("restored");
+    files::make_directory(&restored).unwrap();
+    fs::copy(&copy, restored.join("iam.sqlite")).unwrap();
+    fs::copy(directory.path().join("data/seal.key"), restored.join("seal.key")).unwrap();
+    let restored = Store::open(&Data::Directory(restored)).unwrap();
+    let found = |name| restored.transaction(|tx| setting(tx, name)).unwrap();
+    assert_eq!((found("before"), found("after")), (Some(b"1".to_vec()), None));
+}
+
+#[test]
+fn a_backup_never_replaces_a_file_and_never_goes_without_its_seal_key() {
+    let directory = Directory::new();
+    let store = open(&directory).unwrap();
+    let copy = directory.path().join("copy.sqlite");
+    fs::write(&copy, b"mine").unwrap();
+    assert!(matches!(store.backup(&copy), Err(Error::File { .. })));
+    assert_eq!(fs::read(&copy).unwrap(), b"mine");
+    assert!(matches!(store.backup(&directory.path().join("no/such/folder")), Err(Error::File { .. })));
+    fs::remove_file(&copy).unwrap();
+    store.backup(&copy).unwrap();
+    let restored = directory.path().join("restored");
+    files::make_directory(&restored).unwrap();
+    fs::copy(&copy, restored.join("iam.sqlite")).unwrap();
+    assert!(matches!(Store::open(&Data::Directory(restored)), Err(Error::SealKey(_))));
+}
+
+#[test]
+fn data_of_the_second_schema_is_brought_forward_whole() {
+    let mut connection = first_schema(FIRST);
+    connection.pragma_update(None, "foreign_keys", false).unwrap();
+    connection.execute_batch(MIGRATIONS[1]).unwrap();
+    connection.pragma_update(None, "user_version", 2).unwrap();
+    migrate(&mut connection).unwrap();
+    let count = |query: &str| connection.query_row(query, [], |row| row.get::<_, i64>(0)).unwrap();
+    assert_eq!(count("SELECT count(*) FROM users"), 2);
+    assert_eq!(count("SELECT count(*) FROM mfa_devices"), 3);
+    assert_eq!(count("SELECT count(*) FROM webauthn_credentials WHERE is_u2f = 0"), 1);
+    assert_eq!(count("SELECT count(*) FROM events"), 0);
+}

@@ -1,7 +1,7 @@
 use super::*;
 
 /// The token in the forms of a page.
-fn csrf(page: &Answer) -> String {
+pub(super) fn csrf(page: &Answer) -> String {
     let (_, rest) = page.text.split_once("name=\"csrf\" value=\"").unwrap();
     rest.split_once('"').unwrap().0.to_owned()
 }
