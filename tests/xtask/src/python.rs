@@ -5,8 +5,11 @@ use std::{fs, path::PathBuf};
 use crate::run::{Log, Outcome, Project, answers, failed};
 
 /// The packages, each at one version.
-pub(crate) const REQUIREMENTS: [&str; 2] =
-    ["tests/foreign/requirements.txt", "tests/iam-clients/requirements.txt"];
+pub(crate) const REQUIREMENTS: [&str; 3] = [
+    "tests/foreign/requirements.txt",
+    "tests/iam-clients/requirements.txt",
+    "tests/browser/requirements.txt",
+];
 
 /// The interpreter that has the packages.
 pub(crate) fn interpreter(project: &Project) -> PathBuf {
@@ -17,7 +20,9 @@ pub(crate) fn interpreter(project: &Project) -> PathBuf {
 pub(crate) fn is_ready(project: &Project) -> bool {
     let installed = fs::read_to_string(stamp(project));
     matches!((installed, wanted(project)), (Ok(installed), Ok(wanted)) if installed == wanted)
-        && answers(project.command(interpreter(project)).args(["-c", "import fido2, boto3, awscli"]))
+        && answers(
+            project.command(interpreter(project)).args(["-c", "import fido2, boto3, awscli, websocket"]),
+        )
 }
 
 /// Makes the environment anew.

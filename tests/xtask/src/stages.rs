@@ -1,5 +1,6 @@
 //! The stages of `cargo xtask test` and the report on them.
 
+pub(crate) mod browser;
 mod cargo;
 mod demo;
 mod firmware;
@@ -114,6 +115,12 @@ const TABLE: &[Stage] = &[
         about: "boto3 and the AWS CLI against the local IAM",
         part: Part::Full,
         run: iam_clients::run,
+    },
+    Stage {
+        name: "browser",
+        about: "a headless Chromium with a virtual key at the local IAM's console",
+        part: Part::Full,
+        run: browser::run,
     },
 ];
 
