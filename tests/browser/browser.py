@@ -162,7 +162,8 @@ class Page:
 
     def screenshot(self, path):
         size = self.call("Page.getLayoutMetrics")["cssContentSize"]
-        clip = {"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1}
+        # Beyond the viewport there is no scroll bar, and the page is as wide as the window.
+        clip = {"x": 0, "y": 0, "width": self.run("innerWidth"), "height": size["height"], "scale": 1}
         picture = self.call("Page.captureScreenshot", format="png", clip=clip, captureBeyondViewport=True)
         pathlib.Path(path).write_bytes(base64.b64decode(picture["data"]))
 

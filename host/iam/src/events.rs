@@ -207,13 +207,14 @@ fn event_id() -> String {
     uuid::Builder::from_random_bytes(random::<16>().unwrap_or_default()).into_uuid().to_string()
 }
 
-/// Removal requests, lock-out and keys of U2F's time.
-const OWN_ACTIONS: [&str; 5] = [
+/// Removal requests, lock-out, and what an administrator brings along.
+const OWN_ACTIONS: [&str; 6] = [
     "RequestMFADeviceRemoval",
     "WithdrawMFADeviceRemoval",
     "DenyMFADeviceRemoval",
     "UnlockMFACodes",
     "ImportU2FRegistration",
+    "ImportHardwareTokens",
 ];
 /// CloudTrail's word for a user name that is not one.
 const HIDDEN: &str = "HIDDEN_DUE_TO_SECURITY_REASONS";

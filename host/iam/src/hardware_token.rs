@@ -5,6 +5,7 @@ mod pskc;
 
 use rusqlite::OptionalExtension as _;
 use serde::Serialize;
+use serde_json::json;
 use subtle::ConstantTimeEq as _;
 use tracing::info;
 use zeroize::Zeroizing;
@@ -12,7 +13,8 @@ use zeroize::Zeroizing;
 use crate::{
     actor::Actor,
     error::Error,
-    iam::Iam,
+    events,
+    iam::{Iam, SignedIn},
     names,
     page::{Page, Wanted},
     refusal::{Code, Refusal},
@@ -54,6 +56,15 @@ impl Iam {
             actor.require_proof(tx)?;
             add(tx, &self.store.sealer, &entries, now)
         })
+    }
+
+    /// [`Iam::import_tokens`] from the console.
+    pub(crate) fn import_own(&self, caller: &SignedIn, file: &str) -> Result<Imported, Refusal> {
+        let result = self.import_tokens(&self.actor(caller), file);
+        let count = result.as_ref().map(|imported| imported.imported).ok();
+        let asked = json!({"imported": count});
+        self.record_action(caller, "ImportHardwareTokens", asked, events::outcome(&result));
+        result
     }
 
     /// A part of the tokens. Only an administrator may see them.

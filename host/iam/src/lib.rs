@@ -11,16 +11,18 @@
 //! ```
 //!
 //! What blocks ([`rusqlite`], argon2, signatures) is in one value without sockets, `Iam`, one file a
-//! concern: users, devices, `totp`, `webauthn`, `signin`. A pending sign-in and a session are different
+//! concern: users, devices, `totp`, `webauthn`, `signin`, `removal`, `events`. A pending sign-in and a session are different
 //! types, so that what needs a session cannot be called with less. `http` turns requests into calls, and `aws` those
 //! of AWS's API; `actor` holds who may do what for both.
 //!
-//! Not there yet: U2F keys by `appid`, changing a password. EdDSA keys are not offered, since `webauthn-rs-core`
-//! cannot verify them. Unix only: the data is protected by file modes.
+//! Not there yet: changing a password, listening beyond loopback (there is no TLS). EdDSA keys are not offered, since
+//! `webauthn-rs-core` cannot verify them. Unix only: the data is protected by file modes.
 //!
 #![doc = include_str!("../API.md")]
 //!
 #![doc = include_str!("../AWS.md")]
+//!
+#![doc = include_str!("../CONSOLE.md")]
 
 mod access_keys;
 mod actor;

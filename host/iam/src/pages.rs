@@ -6,6 +6,7 @@ pub(crate) mod credentials;
 pub(crate) mod event_log;
 mod parts;
 pub(crate) mod sign_in;
+pub(crate) mod tokens;
 pub(crate) mod wizard;
 
 use maud::{DOCTYPE, Markup, html};
@@ -20,6 +21,7 @@ enum Place {
     Credentials,
     Users,
     Requests,
+    Tokens,
     Events,
 }
 
@@ -68,6 +70,7 @@ fn inside(title: &str, is_wrong: bool, place: Place, caller: &SignedIn, body: Ma
                 @if caller.user.administrator {
                     (link(Place::Users, "/users", "Users"))
                     (link(Place::Requests, "/requests", "Removal requests"))
+                    (link(Place::Tokens, "/tokens", "Hardware tokens"))
                     (link(Place::Events, "/events", "Event log"))
                 }
             } }

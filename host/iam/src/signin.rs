@@ -95,12 +95,14 @@ impl Iam {
         let event = |name, more: Value, refused| {
             self.sign_in_event(name, Some(&pending.user), &pending.source, more, refused)
         };
-        let checked = json!({"MfaType": mfa_type(kind)});
+        let kind = mfa_type(kind);
         let serial = match proven {
             Ok(serial) => serial,
             Err(refusal) => {
                 // What was not even checked, such as a code of five digits, is no failure to sign in.
                 if matches!(refusal.code, Code::AccessDenied | Code::InvalidAuthenticationCode) {
+                    // CloudTrail does not tell why; whoever looks after this server has to know.
+                    let checked = json!({"MfaType": kind, "Reason": refusal.message});
                     let login = event("ConsoleLogin", self.login(Some(None)), true);
                     self.record(&[event("CheckMfa", checked, true), login]);
                 }
@@ -109,7 +111,7 @@ impl Iam {
         };
         let id = self.step_up(pending, serial.clone())?;
         let login = event("ConsoleLogin", self.login(Some(Some(&serial))), false);
-        self.record(&[event("CheckMfa", checked, false), login]);
+        self.record(&[event("CheckMfa", json!({"MfaType": kind}), false), login]);
         Ok(id)
     }
 

@@ -159,7 +159,7 @@ fn a_token_is_assigned_with_two_codes_even_when_its_clock_is_off_and_signs_in() 
     // Ten minutes slow.
     let shown = |at: u64| code(BASE32, at - 600);
     let now = hands.seconds();
-    let assign = |who: &crate::iam::SignedIn, first: u64, second: u64| {
+    let assign = |who: &SignedIn, first: u64, second: u64| {
         let codes = TwoCodes { serial: "GAKT12345678", first: &shown(first), second: &shown(second) };
         iam.enable_totp(&iam.actor(who), &who.user, &codes, Some("desk"))
     };

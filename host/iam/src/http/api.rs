@@ -236,7 +236,7 @@ struct TokenFile {
 async fn import_tokens(State(app): State<App>, cookies: Cookies, Body(body): Body<TokenFile>) -> Answer {
     let done = app.run(move |iam| {
         let caller = cookies.signed_in(iam)?;
-        iam.import_tokens(&iam.actor(&caller), &body.file)
+        iam.import_own(&caller, &body.file)
     });
     Ok((StatusCode::CREATED, Json(done.await?)).into_response())
 }

@@ -122,6 +122,7 @@ impl Done {
             "resynced" => "MFA device resynchronised.",
             "created" => "User created.",
             "unlocked" => "The user's MFA codes are accepted again.",
+            "imported" => "The tokens of the file are imported.",
             "granted" => "The request was granted: the device is removed.",
             "denied" => "The request was denied: the device stays.",
             _ => return None,

@@ -64,6 +64,27 @@ impl Field<'_> {
     }
 }
 
+/// A field for the text of a file.
+pub(super) fn text_area(
+    name: &'static str,
+    label: &str,
+    hint_text: &str,
+    problem: Option<&Problem<'_>>,
+) -> Markup {
+    let wrong = wrong(name, problem);
+    let hint_text = Some(hint_text);
+    html! {
+        div.field {
+            label for=(name) { (label) }
+            (hint(name, hint_text))
+            (error(name, wrong))
+            textarea id=(name) name=(name) rows="8" required autocomplete="off" spellcheck="false"
+                autofocus[wrong.is_some()] aria-invalid=[wrong.map(|_| "true")]
+                aria-describedby=[described_by(name, hint_text, wrong)] {}
+        }
+    }
+}
+
 /// A field for six digits.
 pub(super) fn code_field(
     name: &'static str,

@@ -12,7 +12,7 @@ use super::{Answer, Csrf, Done, OneDevice, credentials::rows, page, see, submit,
 use crate::{
     http::{App, cookies::Cookies},
     page::Wanted,
-    pages::{Problem, administration, event_log},
+    pages::{Problem, administration, event_log, tokens},
     refusal::{Code, Refusal},
 };
 
@@ -24,6 +24,7 @@ pub(super) fn routes() -> Router<App> {
         .route("/users/{name}/remove", post(remove))
         .route("/users/{name}/unlock", post(unlock))
         .route("/requests", get(requests).post(decide))
+        .route("/tokens", get(tokens).post(import_tokens))
         .route("/events", get(events))
 }
 
@@ -140,6 +141,37 @@ async fn decide(State(app): State<App>, cookies: Cookies, Form(form): Form<Decis
         "grant" => iam.grant_removal(caller, &form.serial).map(|()| see("/requests?done=granted")),
         "deny" => iam.deny_removal(caller, &form.serial).map(|()| see("/requests?done=denied")),
         _ => Err(Refusal::invalid("A decision is grant or deny.")),
+    })
+    .await
+}
+
+async fn tokens(
+    State(app): State<App>,
+    cookies: Cookies,
+    Query(query): Query<Marker>,
+    Query(done): Query<Done>,
+) -> Answer {
+    page(app, cookies, move |iam, caller| {
+        let wanted = Wanted::parse(query.marker.as_deref(), Some(100))?;
+        Ok(tokens::tokens(caller, &iam.tokens(&iam.actor(caller), wanted)?, done.message(), None))
+    })
+    .await
+}
+
+#[derive(Deserialize)]
+struct TokenFile {
+    csrf: String,
+    file: Zeroizing<String>,
+}
+
+async fn import_tokens(State(app): State<App>, cookies: Cookies, Form(form): Form<TokenFile>) -> Answer {
+    submit(app, cookies, form.csrf.clone(), move |iam, caller| {
+        let Err(refusal) = iam.import_own(caller, &form.file) else {
+            return Ok(see("/tokens?done=imported"));
+        };
+        let known = iam.tokens(&iam.actor(caller), Wanted::parse(None, Some(100))?)?;
+        let problem = Problem::of_field(&refusal.message, "file");
+        Ok(with_status(&refusal, tokens::tokens(caller, &known, None, Some(&problem))))
     })
     .await
 }

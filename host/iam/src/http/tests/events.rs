@@ -102,6 +102,25 @@ fn what_is_done_to_devices_and_users_is_logged_with_its_refusals_and_without_sec
 }
 
 #[test]
+fn a_counter_that_does_not_rise_is_a_failed_check_that_says_so() {
+    let world = World::new();
+    let mut client = world.user("ann");
+    let key = Key { counter: 9, ..Key::new(&client.url) };
+    let asked = client.post("/api/mfa-devices/webauthn/options", json!({"name": "blue"})).ok();
+    let body = json!({"name": "blue", "credential": key.create(&asked)});
+    client.post("/api/mfa-devices/webauthn", body).has(201);
+    client.sign_in("ann", PASSWORD).ok();
+    let asked = client.post("/api/sign-in/webauthn/options", json!({})).ok();
+    let body = json!({"credential": key.get_with_counter(&asked, 9)});
+    client.post("/api/sign-in/webauthn", body).refused(403, "AccessDenied");
+    let all = events(&mut world.administrator(), "");
+    let check = named(&all, "CheckMfa")[0];
+    assert_eq!(check["responseElements"], json!({"CheckMfa": "Failure"}));
+    assert_eq!(check["additionalEventData"]["MfaType"], "U2F MFA");
+    assert!(check["additionalEventData"]["Reason"].as_str().unwrap().contains("counter did not rise"));
+}
+
+#[test]
 fn the_log_is_read_in_parts_by_administrators_alone() {
     let world = World::new();
     let mut ann = world.user("ann");
