@@ -39,7 +39,7 @@ CONTRAST = r"""
 
 UNNAMED = f"""
 [...document.querySelectorAll({json.dumps(CONTROLS)})].filter((e) => e.checkVisibility()).filter((e) =>
-  e.matches("input") ? !(e.labels && [...e.labels].some((l) => l.innerText.trim())) : !e.textContent.trim()
+  e.matches("input, select, textarea") ? !(e.labels && [...e.labels].some((l) => l.innerText.trim())) : !e.textContent.trim()
 ).map((e) => e.outerHTML)
 """
 
