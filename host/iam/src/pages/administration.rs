@@ -111,8 +111,7 @@ pub(crate) fn user(
         }
         section.card aria-labelledby="mfa" {
             h2 #mfa { "Multi-factor authentication (MFA) (" (rows.len()) ")" }
-            @if rows.is_empty() { p { "No MFA devices." } }
-            ul.devices { @for row in rows {
+            @if rows.is_empty() { p { "No MFA devices." } } @else { ul.devices { @for row in rows {
                 (credentials::device(row, html! {
                     form method="post" action={ "/users/" (user.name) "/remove" } {
                         (token(caller))
@@ -120,7 +119,7 @@ pub(crate) fn user(
                         button.quiet type="submit" { "Remove" span.hidden { " " (row.device.name) } }
                     }
                 }))
-            } }
+            } } }
         }
     };
     inside(&user.name, false, Place::Users, caller, body)
@@ -136,7 +135,7 @@ pub(crate) fn requests(caller: &SignedIn, requests: &[RemovalRequest], message: 
             p.hint { "Make sure that it is the user who asks before you grant one: without the device the password \
                       alone may sign in." }
             @if requests.is_empty() { p { "Nobody waits for a decision." } }
-            ul.devices { @for request in requests { (open_request(caller, request)) } }
+            @else { ul.devices { @for request in requests { (open_request(caller, request)) } } }
         }
     };
     inside("Removal requests", false, Place::Requests, caller, body)

@@ -17,7 +17,7 @@ pub(crate) fn events(caller: &SignedIn, events: &[Logged], older: Option<i64>) -
             }
             p.hint { "In the shape of CloudTrail's records, kept for 90 days." }
             @if events.is_empty() { p { "There are no events." } }
-            ul.events { @for event in events { (entry(event)) } }
+            @else { ul.events { @for event in events { (entry(event)) } } }
             @if let Some(older) = older { p { a href={ "/events?before=" (older) } { "Older events" } } }
         }
     };

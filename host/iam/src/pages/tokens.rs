@@ -23,7 +23,7 @@ pub(crate) fn tokens(
         section.card aria-labelledby="list" {
             h2 #list { "Tokens of this account" }
             @if tokens.items.is_empty() { p { "There are none. Import the file that came with your tokens." } }
-            ul.devices { @for token in &tokens.items { li {
+            @else { ul.devices { @for token in &tokens.items { li {
                 div.device {
                     h3 { (token.serial) }
                     p { @match &token.user {
@@ -31,7 +31,7 @@ pub(crate) fn tokens(
                         None => "Not assigned: its user enters the serial number and two codes.",
                     } }
                 }
-            } } }
+            } } } }
             @if let Some(marker) = &tokens.marker { p { a href={ "/tokens?marker=" (marker) } { "More tokens" } } }
         }
         section.card.form aria-labelledby="import" {
