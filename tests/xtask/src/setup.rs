@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::{
-    python,
+    emulator, python,
     run::{Log, Outcome, Project, Stop, answers, skipped},
     stages::browser,
     thumb,
@@ -51,6 +51,12 @@ const NEEDS: &[Need] = &[
         is_met: |project| Ok(browser::chromium(project).is_some()),
         by_hand: || browser::BY_HAND.to_owned(),
         install: install_chromium,
+    },
+    Need {
+        what: "the emulated board",
+        is_met: |project| Ok(emulator::is_ready(project)),
+        by_hand: || "cargo xtask setup (it needs Node 20 or newer with npm, and python3 with pip)".to_owned(),
+        install: |project, log, _| emulator::install(project, log),
     },
 ];
 
