@@ -14,8 +14,10 @@ fn maker(certificate: &[u8], scalar: &[u8]) -> Option<Maker> {
 
 /// A key as the virtual key makes it.
 fn genuine(url: &str) -> Key {
-    let maker =
-        maker(include_bytes!("attestation/virtual-leaf.der"), include_bytes!("attestation/virtual-leaf.key"));
+    let maker = maker(
+        include_bytes!("../../../../emulator/attestation/leaf.der"),
+        include_bytes!("../../../../emulator/attestation/leaf.key"),
+    );
     Key { maker, aaguid: VIRTUAL, ..Key::new(url) }
 }
 
@@ -117,4 +119,19 @@ fn a_policy_for_another_level_refuses_the_one_that_a_key_has() {
     let mut client = world.user("ann");
     let message = register(&mut client, &genuine(&world.running.console_url)).refused(403, "AccessDenied");
     assert!(message.contains("certified at L2, and of this one L1 is known"), "{message}");
+}
+
+#[test]
+fn the_built_in_entry_names_the_root_of_the_virtual_key_and_its_aaguid() {
+    use base64::{Engine as _, prelude::BASE64_STANDARD};
+    for file in ["metadata/virtual-key.json", "metadata/rehearsal-l1.json"] {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+        let blob: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        let entry = &blob["entries"][0];
+        assert_eq!(entry["aaguid"], uuid::Uuid::from_bytes(VIRTUAL).to_string());
+        let roots = entry["metadataStatement"]["attestationRootCertificates"].as_array().unwrap();
+        assert_eq!(roots.len(), 1);
+        let root = BASE64_STANDARD.decode(roots[0].as_str().unwrap()).unwrap();
+        assert_eq!(root, include_bytes!("../../../../emulator/attestation/root.der"));
+    }
 }
