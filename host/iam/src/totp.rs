@@ -116,7 +116,7 @@ impl Iam {
                 return Err(wrong_code());
             };
             let statement = "UPDATE totp_seeds SET last_step = ?2 WHERE serial = ?1 AND last_step < ?2";
-            match tx.execute(statement, (serial, step))? {
+            match tx.prepare_cached(statement)?.execute((serial, step))? {
                 1 => Ok(device.kind),
                 _ => Err(wrong_code()),
             }
@@ -160,7 +160,7 @@ pub(crate) fn find(
 ) -> Result<Option<Shower>, Refusal> {
     let query = "SELECT kind, name, sealed_seed, last_step, drift, user_id, iif(wizard, maker_id, NULL) \
                  FROM totp_seeds JOIN mfa_devices USING (serial) WHERE serial = ?1";
-    let row = connection.query_row(query, [serial], |row| {
+    let row = connection.prepare_cached(query)?.query_row([serial], |row| {
         let kind = Kind::parse(row.get_ref(0)?.as_str()?);
         let sealed: Vec<u8> = row.get(2)?;
         let seed = Zeroizing::new(Vec::new());

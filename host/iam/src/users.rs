@@ -233,7 +233,7 @@ fn find(
     value: impl ToSql,
 ) -> rusqlite::Result<Option<(User, Option<String>)>> {
     let query = format!("SELECT {COLUMNS} FROM users WHERE {column} = ?1");
-    connection.query_row(&query, [value], read).optional()
+    connection.prepare_cached(&query)?.query_row([value], read).optional()
 }
 
 /// A user of a row that holds [`COLUMNS`].
