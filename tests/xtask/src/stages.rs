@@ -2,11 +2,13 @@
 
 mod board;
 mod boards;
+pub(crate) mod browser;
 mod cargo;
 mod demo;
 mod firmware;
 mod foreign;
 mod house;
+mod iam_clients;
 mod licences;
 mod links;
 
@@ -121,6 +123,18 @@ const TABLE: &[Stage] = &[
         about: "python-fido2 against the emulator",
         part: Part::Full,
         run: foreign::run,
+    },
+    Stage {
+        name: "iam-clients",
+        about: "boto3 and the AWS CLI against the local IAM",
+        part: Part::Full,
+        run: iam_clients::run,
+    },
+    Stage {
+        name: "browser",
+        about: "a headless Chromium with a virtual key at the local IAM's console",
+        part: Part::Full,
+        run: browser::run,
     },
 ];
 
