@@ -218,6 +218,7 @@ pub(crate) struct Select {
 /// A virtual key.
 #[cfg(all(feature = "emulator", unix))]
 #[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("memory").required(true)))]
 #[command(group(clap::ArgGroup::new("ways").args(["udp", "tcp", "control"]).required(true).multiple(true)))]
 pub(crate) struct Emulate {
     /// Serve 64-byte datagrams on this address, such as 127.0.0.1:8111; port 0 takes a free one.
@@ -227,10 +228,10 @@ pub(crate) struct Emulate {
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(crate) tcp: Option<std::net::SocketAddr>,
     /// Keep the key's memory in this file; it holds the key's secret.
-    #[arg(long, value_name = "FILE", required_unless_present = "ephemeral", conflicts_with = "ephemeral")]
+    #[arg(long, value_name = "FILE", group = "memory")]
     pub(crate) state: Option<PathBuf>,
     /// Keep nothing: the key is gone when the command ends.
-    #[arg(long)]
+    #[arg(long, group = "memory")]
     pub(crate) ephemeral: bool,
     /// Who touches the key when it asks: prompt (you, at this terminal), manual (the control socket alone), auto (the key itself,
     /// at once), after=MILLISECONDS (itself, later), or deny (nobody: every request is declined).
@@ -263,15 +264,16 @@ pub(crate) enum AttestationName {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Iam {
     /// Serve the console and its endpoints.
+    #[command(group(clap::ArgGroup::new("memory").required(true)))]
     Serve {
         /// Listen on this address; port 0 takes a free one.
         #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
         listen: std::net::SocketAddr,
         /// Keep users and devices in this folder.
-        #[arg(long, value_name = "DIR", required_unless_present = "ephemeral", conflicts_with = "ephemeral")]
+        #[arg(long, value_name = "DIR", group = "memory")]
         data: Option<PathBuf>,
         /// Keep nothing: everything is gone when the command ends.
-        #[arg(long)]
+        #[arg(long, group = "memory")]
         ephemeral: bool,
     },
 }

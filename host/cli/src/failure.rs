@@ -104,7 +104,12 @@ impl Failure {
 
     /// `{"error":{…}}`, in one line.
     pub(crate) fn to_json(&self) -> String {
-        serde_json::json!({ "error": self }).to_string()
+        #[derive(Serialize)]
+        struct Shape<'a> {
+            error: &'a Failure,
+        }
+        // There is nothing in it that JSON has no form for.
+        serde_json::to_string(&Shape { error: self }).unwrap_or_default()
     }
 }
 

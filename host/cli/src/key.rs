@@ -42,8 +42,14 @@ impl Key {
     /// # Errors
     /// [`Kind::Device`] if nothing there is a key.
     pub(crate) fn open(address: &DeviceAddress, product: Option<String>) -> Result<Self, Failure> {
-        let channel = Channel::open(transport::open(address)?)?;
-        Ok(Self { device: address.to_string(), product, authenticator: Authenticator::over(channel)? })
+        let authenticator = open(address).map_err(|failure| match address {
+            // What a plugged-in key says of itself is more than "nobody answers"; here it is not.
+            DeviceAddress::Udp(_) | DeviceAddress::Tcp(_) if failure.kind() == Kind::Device => failure.in_words(format!(
+                "no key answers at {address}: check the address, or start a virtual key there with `keywright emulate`"
+            )),
+            _ => failure,
+        })?;
+        Ok(Self { device: address.to_string(), product, authenticator })
     }
 
     /// The only key of a list, or the one that the user touches. Keys that cannot be opened are told and left out.
@@ -67,6 +73,11 @@ impl Key {
             )),
         }
     }
+}
+
+fn open(address: &DeviceAddress) -> Result<Authenticator<Way>, Failure> {
+    let channel = Channel::open(transport::open(address)?)?;
+    Ok(Authenticator::over(channel)?)
 }
 
 /// Every key that the system shows.

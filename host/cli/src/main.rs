@@ -10,8 +10,9 @@
 //! | [`failure`] | every error's kind, exit code and words |
 //! | [`key`] | finding and opening a key |
 //! | [`user`] | whoever sits at the terminal: touches, PINs, yes or no |
-//! | [`pin`] | where PINs come from |
-//! | [`credential_file`] | the file that `register` writes, and replacing files whole |
+//! | [`pin`], [`hidden`] | where PINs come from; a line that is typed and not shown |
+//! | [`interrupt`] | Ctrl-C, and being asked to end |
+//! | [`credential_file`], [`replace`] | the file that `register` writes; replacing files whole |
 
 mod args;
 mod commands;
@@ -19,6 +20,7 @@ mod credential_file;
 #[cfg(all(feature = "emulator", feature = "iam", unix))]
 mod demo;
 mod failure;
+mod hidden;
 mod interrupt;
 mod key;
 mod output;

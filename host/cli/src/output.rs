@@ -47,7 +47,8 @@ impl Output {
 
     /// Says why the command failed; the exit code of that.
     pub(crate) fn fail(&self, failure: &Failure) -> ExitCode {
-        Self::note(format_args!("keywright: {failure}"));
+        // What a key or a file says may be part of it.
+        Self::note(format_args!("keywright: {}", Foreign(&failure.to_string())));
         if self.json {
             let _ = print(&failure.to_json());
         }

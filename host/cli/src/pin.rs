@@ -9,6 +9,8 @@ use zeroize::Zeroizing;
 
 use crate::args::{NewPin, PinSource};
 use crate::failure::{Failure, Kind};
+use crate::hidden;
+use crate::interrupt::Interrupt;
 
 /// Where one PIN comes from.
 #[derive(Clone, Debug)]
@@ -85,23 +87,20 @@ impl Descriptors {
     }
 }
 
-/// Asks for a PIN at the terminal, hidden; `None` if the user gives none.
+/// Asks for a PIN at the terminal, hidden; `None` if the user gives none, or is interrupted.
 ///
 /// # Errors
 /// If there is no terminal.
-pub(crate) fn ask(prompt: &str) -> Result<Option<Zeroizing<String>>, Failure> {
-    match rpassword::prompt_password(prompt) {
-        Ok(text) => Ok(Some(Zeroizing::new(text)).filter(|text| !text.is_empty())),
-        Err(error) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::UnexpectedEof) => {
-            Ok(None)
-        }
-        Err(error) => Err(Failure::new(
+pub(crate) fn ask(prompt: &str, interrupt: &mut Interrupt) -> Result<Option<Zeroizing<String>>, Failure> {
+    // Whoever is interrupted gets the terminal back as it was.
+    interrupt.watch();
+    let line = hidden::line(prompt, interrupt).map_err(|error| {
+        Failure::new(
             Kind::Pin,
-            format!(
-                "a PIN is needed and there is no terminal to ask at ({error}): give it with --pin-fd or --pin-env (a new one with --new-pin-fd or --new-pin-env)"
-            ),
-        )),
-    }
+            format!("a PIN is needed and there is no terminal to ask at ({error}): give it with --pin-fd or --pin-env (a new one with --new-pin-fd or --new-pin-env)"),
+        )
+    })?;
+    Ok(line.filter(|text| !text.is_empty()))
 }
 
 fn variable(name: &str) -> Result<Zeroizing<String>, Failure> {

@@ -6,43 +6,48 @@ use std::path::{Path, PathBuf};
 
 use crate::failure::Failure;
 
-/// A file that is to stand at a path once it is whole. Until then it is a file beside it, which is removed if nothing comes of it.
+/// A file that is to stand at a path once it is whole.
 #[derive(Debug)]
 pub(crate) struct Replacement {
     path: PathBuf,
     beside: PathBuf,
-    file: File,
 }
 
 impl Replacement {
-    /// Makes the file beside `path`; that shows whether there can be one before anything is done that cannot be taken back.
+    /// Makes a file beside `path` and removes it: that shows whether there can be one before anything is done that cannot be
+    /// taken back, and leaves nothing behind if the command is ended meanwhile.
     ///
     /// # Errors
     /// If the folder is not there or cannot be written.
     pub(crate) fn of(path: &Path) -> Result<Self, Failure> {
+        let file_name = path
+            .file_name()
+            .ok_or_else(|| Failure::usage(format!("{}: this names no file: name one", path.display())))?;
         let mut name = std::ffi::OsString::from(".");
-        name.push(
-            path.file_name()
-                .ok_or_else(|| Failure::usage(format!("{}: this names no file: name one", path.display())))?,
-        );
+        name.push(file_name);
         name.push(format!(".{}", std::process::id()));
         let beside = path.with_file_name(name);
-        let file = create(&beside).map_err(|error| Failure::file(path, &error))?;
-        Ok(Self { path: path.to_owned(), beside, file })
+        let made = create(&beside).and_then(|_| fs::remove_file(&beside));
+        made.map_err(|error| Failure::file(path, &error))?;
+        Ok(Self { path: path.to_owned(), beside })
     }
 
-    /// Writes the content and moves it to its place, in one step for whoever looks. With `is_new`, what has come to stand there
-    /// in the meantime is left alone.
+    /// Writes the content beside and moves it to its place, in one step for whoever looks. With `is_new`, what has come to stand
+    /// there in the meantime is left alone.
     ///
     /// # Errors
     /// If it cannot be written, or something stands there; nothing is changed then.
-    pub(crate) fn commit(mut self, content: &[u8], is_new: bool) -> Result<(), Failure> {
-        self.write(content, is_new).map_err(|error| Failure::file(&self.path, &error))
+    pub(crate) fn commit(self, content: &[u8], is_new: bool) -> Result<(), Failure> {
+        let written = self.write(content, is_new);
+        // After a rename there is nothing left to remove.
+        let _ = fs::remove_file(&self.beside);
+        written.map_err(|error| Failure::file(&self.path, &error))
     }
 
-    fn write(&mut self, content: &[u8], is_new: bool) -> io::Result<()> {
-        self.file.write_all(content)?;
-        self.file.sync_all()?;
+    fn write(&self, content: &[u8], is_new: bool) -> io::Result<()> {
+        let mut file = create(&self.beside)?;
+        file.write_all(content)?;
+        file.sync_all()?;
         if is_new {
             // A link, unlike a rename, does not take the place of what is there. Some file systems have none.
             match fs::hard_link(&self.beside, &self.path) {
@@ -54,13 +59,6 @@ impl Replacement {
             fs::rename(&self.beside, &self.path)?;
         }
         sync_folder(&self.path)
-    }
-}
-
-impl Drop for Replacement {
-    fn drop(&mut self) {
-        // After a rename there is nothing left to remove.
-        let _ = fs::remove_file(&self.beside);
     }
 }
 

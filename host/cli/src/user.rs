@@ -80,10 +80,9 @@ impl User {
         if let Some(pin) = source.read(&mut self.descriptors)? {
             return Ok(pin);
         }
-        self.interrupt.watch();
-        let first = pin::ask(prompt)?.ok_or_else(cancelled)?;
+        let first = pin::ask(prompt, &mut self.interrupt)?.ok_or_else(cancelled)?;
         let pin = Pin::new(&first)?;
-        let second = pin::ask("The same again: ")?.ok_or_else(cancelled)?;
+        let second = pin::ask("The same again: ", &mut self.interrupt)?.ok_or_else(cancelled)?;
         if first != second {
             return Err(Failure::new(
                 Kind::Pin,
@@ -96,9 +95,8 @@ impl User {
     /// Asks at the terminal until there is a PIN that could be one; `None` if the user gives none.
     fn ask(&mut self, prompt: &str) -> Result<Option<Pin>, Failure> {
         self.wait_no_longer();
-        self.interrupt.watch();
         loop {
-            let Some(text) = pin::ask(prompt)? else { return Ok(None) };
+            let Some(text) = pin::ask(prompt, &mut self.interrupt)? else { return Ok(None) };
             match Pin::new(&text) {
                 Ok(pin) => return Ok(Some(pin)),
                 Err(rule) => Output::note(rule),

@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 use super::algorithm_name;
 use crate::args::{Credentials, Device, PinSource};
 use crate::credential_file::{CredentialId, Shown};
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
 use crate::key::{Key, Way};
 use crate::output::{Foreign, Output};
 use crate::user::{self, User};
@@ -98,7 +98,8 @@ fn find(client: &mut Client<Way>, id: &CredentialId, user: &mut User) -> Result<
     let credentials = all(client, user);
     let credentials = user.outcome(credentials)?;
     credentials.into_iter().find(|credential| credential.id.0 == id.0).ok_or_else(|| {
-        Failure::from(ClientError::NoCredential).in_words(
+        Failure::new(
+            Kind::NoCredential,
             "there is no credential of this id on the key: `keywright credentials list` shows those that are",
         )
     })

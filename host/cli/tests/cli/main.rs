@@ -1,0 +1,19 @@
+//! The real command against a virtual key that it runs itself.
+#![cfg(all(unix, feature = "emulator"))]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "a test fails by panicking"
+)]
+
+mod credentials;
+mod failures;
+mod harness;
+mod pins;
+mod serving;
+mod shapes;
+#[cfg(target_os = "linux")]
+mod terminal;
+mod touches;
