@@ -2,6 +2,7 @@
 //!
 //! Secrets are owned values that wipe themselves; comparisons of secrets take the same time whatever they find.
 
+mod base_point;
 mod cbc;
 mod ecdh;
 mod eddsa;

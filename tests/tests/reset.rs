@@ -2,9 +2,14 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use ciborium::{Value, cbor};
+use keywright_common::ctaphid::{ChannelId, Command, Message};
 use keywright_common::status::Status;
-use keywright_firmware::authenticator::Start;
-use keywright_tests::{IDENTITY, Parameters, RamFlash, Simulation, User, value_at};
+use keywright_common::time::Instant;
+use keywright_firmware::Authenticator;
+use keywright_firmware::authenticator::{Progress, Start};
+use keywright_firmware::ctaphid::Request;
+use keywright_firmware::store::StoreError;
+use keywright_tests::{IDENTITY, Parameters, RamFlash, Simulation, TestRandom, User, value_at};
 
 const PIN: &str = "1234";
 const RP: &str = "example.org";
@@ -110,12 +115,84 @@ fn g28_after_a_reset_nothing_of_the_old_key_is_on_the_flash() {
 fn a_cancel_during_the_wait_ends_it_and_wipes_nothing() {
     let (mut key, derived, _) = used_key();
     let channel = key.channel();
-    key.send(channel, keywright_common::ctaphid::Command::CBOR, &[RESET]);
-    key.send(channel, keywright_common::ctaphid::Command::CANCEL, &[]);
+    key.send(channel, Command::CBOR, &[RESET]);
+    key.send(channel, Command::CANCEL, &[]);
     let mut statuses = Vec::new();
     while let Some(report) = key.key.poll_transmit() {
         statuses.push((report[4], report[7]));
     }
     assert_eq!(statuses.last(), Some(&(0x90, Status::KEEPALIVE_CANCEL.0)));
     Parameters::assertion(RP, &[&derived]).assert(&mut key).unwrap();
+}
+
+/// The authenticator alone, as a board runs it, over the flash of a used key.
+struct Stepwise(Authenticator<RamFlash, TestRandom, Box<Message>>);
+
+impl Stepwise {
+    fn new(flash: RamFlash) -> Self {
+        let (random, buffer) = (TestRandom(99), Box::default());
+        Self(Authenticator::new(IDENTITY, flash, random, buffer, Start::PowerUp, Instant::ZERO))
+    }
+
+    /// Asks for a reset and touches: the first step has been made.
+    fn begin_reset(&mut self) -> Option<Progress<Box<Message>>> {
+        let mut message = Box::new(Message::new());
+        message.set(&[RESET]).unwrap();
+        let request = Request { channel: ChannelId(1), command: Command::CBOR, message };
+        assert!(matches!(self.0.start(request, Instant::ZERO), Progress::TouchWanted(_)));
+        self.0.touch(Instant::from_millis(1))
+    }
+}
+
+fn answer(progress: Option<Progress<Box<Message>>>) -> Option<Vec<u8>> {
+    match progress {
+        Some(Progress::Done(response)) => Some(response.message.as_slice().to_vec()),
+        _ => None,
+    }
+}
+
+#[test]
+fn g01_a_reset_that_has_begun_cannot_be_cancelled_declined_touched_or_run_out() {
+    let (used, ..) = used_key();
+    let mut key = Stepwise::new(used.flash);
+    let late = Instant::from_millis(3_600_000);
+    let mut progress = key.begin_reset();
+    let mut steps = 0;
+    while let Some(Progress::Working) = progress {
+        steps += 1;
+        assert!(key.0.cancel(late).is_none());
+        assert!(key.0.decline(late).is_none());
+        assert!(key.0.touch(late).is_none());
+        assert!(key.0.handle_timeout(late).is_none());
+        assert_eq!((key.0.poll_timeout(), key.0.wanted_touch()), (None, None));
+        assert!(!key.0.idle());
+        progress = key.0.resume(late);
+    }
+    assert!(steps > 2, "{steps}");
+    assert_eq!(answer(progress), Some(vec![Status::OK.0]));
+    assert_eq!(key.0.fault(), None);
+    assert!(key.0.resume(late).is_none());
+}
+
+#[test]
+fn g01_a_reset_whose_flash_fails_on_the_way_is_no_success_and_is_finished_at_the_next_start() {
+    for steps_before in 0..5 {
+        let (used, derived, kept) = used_key();
+        let flash = used.flash;
+        let mut key = Stepwise::new(flash.clone());
+        let mut progress = key.begin_reset();
+        for _ in 0..steps_before {
+            assert!(matches!(progress, Some(Progress::Working)));
+            progress = key.0.resume(Instant::ZERO);
+        }
+        flash.wear_out(true);
+        progress = key.0.resume(Instant::ZERO);
+        assert_eq!(answer(progress), Some(vec![Status::OTHER.0]), "after {steps_before} steps");
+        assert_eq!(key.0.fault(), Some(StoreError::Wiping));
+        flash.wear_out(false);
+        let mut key = Simulation::with_random(IDENTITY, flash, TestRandom(1234), Start::Warm);
+        let all = Parameters::assertion(RP, &[&derived, &kept]);
+        assert_eq!(all.assert(&mut key), Err(Status::NO_CREDENTIALS));
+        assert_eq!(key.permitted_token(2, PIN, 0x01, None).err(), Some(Status::PIN_NOT_SET));
+    }
 }

@@ -27,7 +27,7 @@ impl KeyAgreementKey {
     /// The pair of this scalar; `None` if it is zero or not below the order.
     fn from_secret(secret: &Secret<32>) -> Option<Self> {
         let scalar = NonZeroScalar::from_repr((*secret.expose()).into()).into_option()?;
-        let (x, y) = super::es256::coordinates(&p256::PublicKey::from_secret_scalar(&scalar));
+        let (x, y) = super::es256::coordinates(&scalar);
         Some(Self { scalar, public: PublicKey::EcdhEsHkdf256 { x, y } })
     }
 

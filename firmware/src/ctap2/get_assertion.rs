@@ -64,7 +64,8 @@ fn check<F: NorFlash>(
         return Err(Status::NO_CREDENTIALS);
     }
     let rp_id_hash = sha256(&[request.rp_id.as_bytes()]);
-    let verified = verify_user(state, request, verification, &rp_id_hash)?;
+    let verified =
+        verification.user_verified(state, request.client_data_hash, Permissions::GA, &rp_id_hash)?;
     let Some((id, credential, count)) = find(state, &mut store, request, &rp_id_hash, verified != 0)? else {
         return Ok(AnyPlan::Answer(Status::NO_CREDENTIALS));
     };
@@ -92,19 +93,6 @@ fn check_extensions(request: &Request<'_>) -> Result<(), Status> {
         return Err(Status::UNSUPPORTED_OPTION);
     }
     Ok(())
-}
-
-/// §6.2.2 step 6.1: the UV flag if the user is verified. Without a claim there is none.
-fn verify_user(
-    state: &mut State,
-    request: &Request<'_>,
-    verification: Verification<'_>,
-    rp_id_hash: &[u8; 32],
-) -> Result<u8, Status> {
-    let Verification::Claimed(param) = verification else { return Ok(0) };
-    let message: [&[u8]; 1] = [request.client_data_hash];
-    state.pin_uv_auth.authorize(param, &message, Permissions::GA, rp_id_hash, state.now)?;
-    Ok(flag::UV)
 }
 
 /// §6.2.2 steps 7, 8 and 11: the first of the list, or the newest of the discoverable ones, and how many there are to

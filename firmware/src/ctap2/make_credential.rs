@@ -53,7 +53,9 @@ fn check<F: NorFlash>(
     }
     let extensions = CreationInputs::read(request.extensions)?;
     let rp_id_hash = sha256(&[request.rp.id.as_bytes()]);
-    let verified = verify_user(state, request, verification, &rp_id_hash)?;
+    // None is needed without a claim: makeCredUvNotRqd.
+    let verified =
+        verification.user_verified(state, request.client_data_hash, Permissions::MC, &rp_id_hash)?;
     if holds_excluded(state, &mut store, request, &rp_id_hash, verified != 0)? {
         return Ok(super::Plan::Answer(Status::CREDENTIAL_EXCLUDED));
     }
@@ -82,20 +84,6 @@ fn check_options(request: &Request<'_>) -> Result<(), Status> {
         return Err(Status::INVALID_PARAMETER);
     }
     Ok(())
-}
-
-/// §6.1.2 step 11.1: the UV flag if the user is verified. Without a claim there is none, and none is needed
-/// (makeCredUvNotRqd).
-fn verify_user(
-    state: &mut State,
-    request: &Request<'_>,
-    verification: Verification<'_>,
-    rp_id_hash: &[u8; 32],
-) -> Result<u8, Status> {
-    let Verification::Claimed(param) = verification else { return Ok(0) };
-    let message: [&[u8]; 1] = [request.client_data_hash];
-    state.pin_uv_auth.authorize(param, &message, Permissions::MC, rp_id_hash, state.now)?;
-    Ok(flag::UV)
 }
 
 /// §6.1.2 step 12. A credential that credProtect hides is passed over.

@@ -1,8 +1,11 @@
-//! What makeCredential and getAssertion make of pinUvAuthParam before anything else.
+//! What makeCredential and getAssertion make of pinUvAuthParam.
 
+use keywright_common::auth_data::flag;
+use keywright_common::ctap2::client_pin::Permissions;
 use keywright_common::status::Status;
 
 use crate::pin_uv_auth::{PinUvAuthParam, Protocol};
+use crate::state::State;
 
 /// The meaning of pinUvAuthParam and pinUvAuthProtocol in a request.
 #[derive(Clone, Copy)]
@@ -33,5 +36,22 @@ impl<'a> Verification<'a> {
                 Ok(Self::Claimed(PinUvAuthParam { protocol: Protocol::requested(protocol)?, param }))
             }
         }
+    }
+
+    /// §6.1.2 step 11.1 and §6.2.2 step 6.1: the UV flag if the user is verified for `permission` with this relying party.
+    /// Without a claim there is none.
+    ///
+    /// # Errors
+    /// `PIN_AUTH_INVALID` if the claim does not hold.
+    pub(super) fn user_verified(
+        self,
+        state: &mut State,
+        client_data_hash: &[u8; 32],
+        permission: Permissions,
+        rp_id_hash: &[u8; 32],
+    ) -> Result<u8, Status> {
+        let Self::Claimed(param) = self else { return Ok(0) };
+        state.pin_uv_auth.authorize(param, &[client_data_hash], permission, rp_id_hash, state.now)?;
+        Ok(flag::UV)
     }
 }

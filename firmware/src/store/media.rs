@@ -1,6 +1,7 @@
 //! The flash as erase blocks ("pages") and units of 16 bytes, with marks on what was wholly erased.
 
 use embedded_storage::nor_flash::NorFlash;
+use zeroize::Zeroizing;
 
 use super::error::StoreError;
 
@@ -66,8 +67,23 @@ impl<F: NorFlash> Media<F> {
         Ok(unit)
     }
 
+    /// Writes, and reads what came of it: a chip that is worn out, or protected against writing, need not say so, and a
+    /// retry that is not spent must not be taken for one that is (G4).
     pub(super) fn write(&mut self, at: u32, bytes: &[u8]) -> Result<(), StoreError> {
-        self.flash.write(at, bytes).map_err(|_| StoreError::Flash)
+        self.flash.write(at, bytes).map_err(|_| StoreError::Flash)?;
+        if self.holds(at, bytes)? { Ok(()) } else { Err(StoreError::Flash) }
+    }
+
+    fn holds(&mut self, at: u32, bytes: &[u8]) -> Result<bool, StoreError> {
+        let mut chunk = Zeroizing::new([0; CHUNK as usize]);
+        for (wanted, at) in bytes.chunks(chunk.len()).zip((at..).step_by(chunk.len())) {
+            let found = chunk.get_mut(..wanted.len()).unwrap_or_default();
+            self.read(at, found)?;
+            if found != wanted {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Erases a page and marks it as wholly erased. An erase that was cut leaves no mark, whatever the page reads.
@@ -76,10 +92,13 @@ impl<F: NorFlash> Media<F> {
         self.mark_erased(page)
     }
 
-    /// Erases a page that is written to at once: should that be cut before anything can be seen, it has no mark.
+    /// Erases a page that is written to at once: should that be cut before anything can be seen, it has no mark. That it was
+    /// erased is seen, as in [`Media::write`].
     pub(super) fn erase_unmarked(&mut self, page: u32) -> Result<(), StoreError> {
         let start = self.start(page);
-        self.flash.erase(start, start + self.page_size()).map_err(|_| StoreError::Flash)
+        let end = start + self.page_size();
+        self.flash.erase(start, end).map_err(|_| StoreError::Flash)?;
+        if self.is_blank(start, end)? { Ok(()) } else { Err(StoreError::Flash) }
     }
 
     /// Marks a page as wholly erased.
@@ -105,10 +124,10 @@ impl<F: NorFlash> Media<F> {
 
     /// The end of the last unit in `from..to` that does not read 0xFF; `from` if there is none.
     pub(super) fn programmed_end(&mut self, from: u32, to: u32) -> Result<u32, StoreError> {
-        let mut chunk = [0; 64];
+        let mut chunk = [0; CHUNK as usize];
         let mut end = to;
         while end > from {
-            let length = (end - from).min(64);
+            let length = (end - from).min(CHUNK);
             let part = chunk.get_mut(..bytes(length)).unwrap_or_default();
             self.read(end - length, part)?;
             if let Some(last) = part.iter().rposition(|&byte| byte != 0xff) {
@@ -129,4 +148,6 @@ pub(super) fn bytes(length: u32) -> usize {
 /// Everything on the flash begins at a multiple of this, in bytes: at least as large as any write unit.
 pub(super) const UNIT: u32 = 16;
 
+/// How much is read at once, in bytes.
+const CHUNK: u32 = 64;
 const ERASED_MARK: [u8; 16] = *b"keywright erased";

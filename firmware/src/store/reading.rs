@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 
 use super::addresses::Key;
 use super::log::ValueBuffer;
-use super::{Candidate, CreationNumber, Credential, DeviceSecret, PinRecord, Store, StoreError};
+use super::{Candidate, CreationNumber, Credential, PinRecord, Store, StoreError};
 
 /// What a command may do to the store before it has a touch: nothing can be written through this.
 ///
@@ -15,15 +15,6 @@ pub struct Reading<'a, F, const N: usize = { super::MAX_CREDENTIALS }>(&'a mut S
 impl<'a, F: NorFlash, const N: usize> Reading<'a, F, N> {
     pub(super) const fn of(store: &'a mut Store<F, N>) -> Self {
         Self(store)
-    }
-
-    /// The device secret, new with every reset.
-    ///
-    /// # Errors
-    ///
-    /// The fault of the store, if it has one.
-    pub fn secret(&self) -> Result<&DeviceSecret, StoreError> {
-        self.0.secret()
     }
 
     /// The PIN; `None` if none is set.

@@ -90,10 +90,16 @@ impl Superblock {
         if format != FORMAT {
             return Err(StoreError::NewerFormat(format));
         }
+        let state = match state {
+            0 => State::Clean,
+            1 => State::Wiping,
+            // What is not known is no order to wipe.
+            _ => return Ok(None),
+        };
         let mut secret = DeviceSecret::new([0; 32]);
         secret.expose_mut().iter_mut().zip(bytes.iter().skip(24)).for_each(|(to, from)| *to = *from);
         Ok(Some(Self {
-            state: if state == 0 { State::Clean } else { State::Wiping },
+            state,
             pages,
             sequence: number(8),
             oldest: number(12),
@@ -168,6 +174,17 @@ mod tests {
         let crc = Crc::new().with(&bytes.0[..60]).value();
         bytes.0[60..].copy_from_slice(&crc.to_le_bytes());
         assert!(Superblock::decode(&bytes) == Err(StoreError::NewerFormat(2)));
+    }
+
+    #[test]
+    fn g29_a_state_that_is_not_known_does_not_wipe_the_store() {
+        for state in 2..=u8::MAX {
+            let mut bytes = superblock().encode();
+            bytes.0[6] = state;
+            let crc = Crc::new().with(&bytes.0[..60]).value();
+            bytes.0[60..].copy_from_slice(&crc.to_le_bytes());
+            assert!(Superblock::decode(&bytes) == Ok(None), "state {state}");
+        }
     }
 
     #[test]

@@ -33,6 +33,7 @@ pub struct PowerCutFlash<const WRITE: usize, const ERASE: usize, const PAGES: us
     reads_fail: bool,
     corrects_errors: bool,
     writes_fail: bool,
+    forgets_writes: bool,
     noise: u64,
 }
 
@@ -62,6 +63,7 @@ impl<const WRITE: usize, const ERASE: usize, const PAGES: usize> PowerCutFlash<W
             reads_fail: false,
             corrects_errors: false,
             writes_fail: false,
+            forgets_writes: false,
             noise: 1,
         }
     }
@@ -101,6 +103,12 @@ impl<const WRITE: usize, const ERASE: usize, const PAGES: usize> PowerCutFlash<W
     /// From now on every write and erase fails and leaves what a cut would leave, or none does.
     pub fn fail_writes(&mut self, fail: bool) {
         self.writes_fail = fail;
+    }
+
+    /// From now on every write and erase says that it was done and changes nothing, as on a chip that is protected against
+    /// writing, or none does.
+    pub fn forget_writes(&mut self, forget: bool) {
+        self.forgets_writes = forget;
     }
 
     /// From now on this is a flash with error correction, or one without.
@@ -263,6 +271,9 @@ impl<const WRITE: usize, const ERASE: usize, const PAGES: usize> NorFlash
             return Err(Broken::PowerLost);
         }
         self.erases += 1;
+        if self.forgets_writes {
+            return Ok(());
+        }
         let range = from as usize..to as usize;
         if let Fate::Cut(reason) = fate {
             // Some flashes program every cell before they erase it.
@@ -286,6 +297,9 @@ impl<const WRITE: usize, const ERASE: usize, const PAGES: usize> NorFlash
             return Err(Broken::PowerLost);
         }
         self.writes += 1;
+        if self.forgets_writes {
+            return Ok(());
+        }
         let start = offset as usize;
         self.check_unused(start, bytes)?;
         if let Fate::Cut(reason) = fate {

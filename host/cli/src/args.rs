@@ -47,6 +47,9 @@ pub(crate) enum Command {
     #[cfg(all(feature = "iam", unix))]
     #[command(subcommand)]
     Iam(Iam),
+    /// Register a virtual key in a local IAM and sign in with it, from nothing.
+    #[cfg(all(feature = "emulator", feature = "iam", unix))]
+    Demo(Demo),
 }
 
 /// Which key.
@@ -273,4 +276,13 @@ pub(crate) enum Iam {
         #[arg(long, group = "memory")]
         ephemeral: bool,
     },
+}
+
+/// The demonstration.
+#[cfg(all(feature = "emulator", feature = "iam", unix))]
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// Keep the console open at the end, and print its address.
+    #[arg(long)]
+    pub(crate) serve: bool,
 }

@@ -2,6 +2,8 @@
 
 pub(crate) mod authenticate;
 pub(crate) mod credentials;
+#[cfg(all(feature = "emulator", feature = "iam", unix))]
+pub(crate) mod demo;
 #[cfg(all(feature = "emulator", unix))]
 pub(crate) mod emulate;
 #[cfg(all(feature = "iam", unix))]

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`args`] | the shape of the command line |
 //! | [`commands`] | one file a command |
+//! | `demo` | the story that the command of that name tells |
 //! | [`output`] | text or JSON on standard output, everything else on standard error |
 //! | [`failure`] | every error's kind, exit code and words |
 //! | [`key`] | finding and opening a key |
@@ -16,6 +17,8 @@
 mod args;
 mod commands;
 mod credential_file;
+#[cfg(all(feature = "emulator", feature = "iam", unix))]
+mod demo;
 mod failure;
 mod hidden;
 mod interrupt;
@@ -59,5 +62,7 @@ fn dispatch(command: Command, output: &Output) -> Result<(), Failure> {
         Command::Emulate(arguments) => commands::emulate::run(arguments, output),
         #[cfg(all(feature = "iam", unix))]
         Command::Iam(command) => commands::iam::run(command, output),
+        #[cfg(all(feature = "emulator", feature = "iam", unix))]
+        Command::Demo(arguments) => commands::demo::run(&arguments, output),
     }
 }

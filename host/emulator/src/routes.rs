@@ -1,5 +1,6 @@
 //! Which answers go to whom.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use keywright_common::ctaphid::{ChannelId, Command, Content, Packet, Report};
@@ -8,9 +9,10 @@ use crate::input::Peer;
 
 /// Channels and the hosts that they were given to.
 ///
-/// A channel belongs to the host that was answered with it: another one can neither use it nor read what comes over it. There is room for a
-/// number of channels; beyond it, the one that was used least recently is forgotten. The key itself still knows a forgotten channel, so it
-/// belongs to whoever uses it next: a flood of INITs makes no host's channel invalid (G21).
+/// A channel belongs to the host that was answered with it: another one can neither use it nor read what comes over it, also when its host
+/// is gone, for what that host began and the touch that it was given stay with the channel for a while (G8). There is room for a number
+/// of channels. Beyond it, the host that has the most loses the one that it used least recently: who floods the key with INITs takes room
+/// from himself (G21). A channel that was lost belongs to nobody any more.
 #[derive(Debug, Default)]
 pub(crate) struct Routes {
     owners: HashMap<ChannelId, Owner>,
@@ -27,15 +29,15 @@ struct Owner {
 }
 
 impl Routes {
-    /// Whether `peer` may send on `channel`.
+    /// Whether `peer` may send on `channel`; anybody may ask for one.
     pub(crate) fn admits(&self, channel: ChannelId, peer: Peer) -> bool {
-        self.owners.get(&channel).is_none_or(|owner| owner.peer == peer)
+        channel == ChannelId::BROADCAST || self.owners.get(&channel).is_some_and(|owner| owner.peer == peer)
     }
 
-    /// `peer` has sent on `channel`.
-    pub(crate) fn note_use(&mut self, channel: ChannelId, peer: Peer) {
+    /// The owner of `channel` has sent on it.
+    pub(crate) fn note_use(&mut self, channel: ChannelId) {
         self.clock += 1;
-        if let Some(owner) = self.owners.get_mut(&channel).filter(|owner| owner.peer == peer) {
+        if let Some(owner) = self.owners.get_mut(&channel) {
             owner.used = self.clock;
         }
     }
@@ -43,8 +45,8 @@ impl Routes {
     /// Who gets `report`, which came out of the key after a report from `asker` on the channel `asked`, or unasked.
     pub(crate) fn recipient(&mut self, report: &Report, asker: Option<(ChannelId, Peer)>) -> Option<Peer> {
         let packet = Packet::parse(report);
-        let asked = asker.filter(|(channel, _)| *channel == packet.channel).map(|(_, peer)| peer);
-        if let (ChannelId::BROADCAST, Some(peer)) = (packet.channel, asked) {
+        if packet.channel == ChannelId::BROADCAST {
+            let (_, peer) = asker.filter(|(asked, _)| *asked == ChannelId::BROADCAST)?;
             if let Some(channel) = allocated(&packet) {
                 self.give(channel, peer);
             }
@@ -53,14 +55,7 @@ impl Routes {
         if is(&packet, Command::KEEPALIVE) {
             self.waiting = Some(packet.channel);
         }
-        if let Some(owner) = self.owners.get(&packet.channel) {
-            return Some(owner.peer);
-        }
-        // A channel that was forgotten, which the key still serves, or an error about one that never was.
-        if let Some(peer) = asked.filter(|_| !is(&packet, Command::ERROR)) {
-            self.give(packet.channel, peer);
-        }
-        asked
+        self.owners.get(&packet.channel).map(|owner| owner.peer)
     }
 
     /// Forgets what a host that is gone had.
@@ -71,17 +66,26 @@ impl Routes {
     /// Forgets everything: channels do not outlive the key's power.
     pub(crate) fn clear(&mut self) {
         self.owners.clear();
+        self.waiting = None;
     }
 
     fn give(&mut self, channel: ChannelId, peer: Peer) {
-        if self.owners.len() >= CAPACITY {
-            let idle = self.owners.iter().filter(|(channel, _)| Some(**channel) != self.waiting);
-            if let Some(oldest) = idle.min_by_key(|(_, owner)| owner.used).map(|(channel, _)| *channel) {
-                self.owners.remove(&oldest);
-            }
+        if self.owners.len() >= CAPACITY
+            && let Some(channel) = self.most_dispensable()
+        {
+            self.owners.remove(&channel);
         }
         self.clock += 1;
         self.owners.insert(channel, Owner { peer, used: self.clock });
+    }
+
+    /// The least recently used channel of the host that has the most.
+    fn most_dispensable(&self) -> Option<ChannelId> {
+        let mut counts = HashMap::<Peer, usize>::new();
+        self.owners.values().for_each(|owner| *counts.entry(owner.peer).or_default() += 1);
+        let idle = self.owners.iter().filter(|(channel, _)| Some(**channel) != self.waiting);
+        let most = idle.max_by_key(|(_, owner)| (counts.get(&owner.peer), Reverse(owner.used)));
+        most.map(|(channel, _)| *channel)
     }
 }
 
@@ -132,8 +136,7 @@ mod tests {
     fn another_host_can_not_use_a_channel_or_take_it_over() {
         let mut routes = Routes::default();
         open(&mut routes, 5, A);
-        assert!(!routes.admits(ChannelId(5), B));
-        routes.note_use(ChannelId(5), B);
+        assert!(routes.admits(ChannelId(5), A) && !routes.admits(ChannelId(5), B));
         assert_eq!(routes.recipient(&short(5, Command::CBOR), Some((ChannelId(5), B))), Some(A));
     }
 
@@ -144,21 +147,41 @@ mod tests {
     }
 
     #[test]
-    fn an_error_about_a_channel_that_never_was_is_answered_and_not_remembered() {
-        let mut routes = Routes::default();
-        assert_eq!(routes.recipient(&short(9, Command::ERROR), Some((ChannelId(9), A))), Some(A));
-        assert!(routes.admits(ChannelId(9), B));
+    fn a_channel_that_never_was_is_nobodys_and_everybody_may_ask_for_one() {
+        let routes = Routes::default();
+        assert!(!routes.admits(ChannelId(9), A));
+        assert!(routes.admits(ChannelId::BROADCAST, A));
     }
 
     #[test]
-    fn g21_a_flood_of_inits_is_bounded_and_makes_no_channel_invalid() {
+    fn g21_a_flood_of_inits_is_bounded_and_takes_no_channel_from_another_host() {
         let mut routes = Routes::default();
         open(&mut routes, 1, A);
         (2..5000).for_each(|channel| open(&mut routes, channel, B));
         assert_eq!(routes.owners.len(), CAPACITY);
+        assert!(routes.admits(ChannelId(1), A) && !routes.admits(ChannelId(1), B));
+        assert!(routes.admits(ChannelId(4999), B) && !routes.admits(ChannelId(2), B));
+    }
+
+    #[test]
+    fn g08_a_channel_that_many_hosts_crowd_out_is_nobodys() {
+        let mut routes = Routes::default();
+        open(&mut routes, 1, A);
+        (2..5000).for_each(|channel| open(&mut routes, channel, Peer::Connection(channel.into())));
+        assert_eq!(routes.owners.len(), CAPACITY);
+        assert!(!routes.admits(ChannelId(1), A) && !routes.admits(ChannelId(1), B));
+        assert_eq!(routes.recipient(&short(1, Command::CBOR), Some((ChannelId(1), B))), None);
+    }
+
+    #[test]
+    fn g21_what_is_used_is_kept_longest() {
+        let mut routes = Routes::default();
+        open(&mut routes, 1, A);
+        for channel in 2..5000 {
+            open(&mut routes, channel, A);
+            routes.note_use(ChannelId(1));
+        }
         assert!(routes.admits(ChannelId(1), A));
-        assert_eq!(routes.recipient(&short(1, Command::CBOR), Some((ChannelId(1), A))), Some(A));
-        assert!(!routes.admits(ChannelId(1), B), "it has an owner again");
     }
 
     #[test]
@@ -171,10 +194,11 @@ mod tests {
     }
 
     #[test]
-    fn a_host_that_is_gone_gets_nothing() {
+    fn g08_a_host_that_is_gone_gets_nothing_and_leaves_its_channel_to_nobody() {
         let mut routes = Routes::default();
         open(&mut routes, 1, A);
         routes.forget(A);
+        assert!(!routes.admits(ChannelId(1), B));
         assert_eq!(routes.recipient(&short(1, Command::CBOR), None), None);
     }
 }

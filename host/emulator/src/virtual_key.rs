@@ -149,12 +149,12 @@ impl VirtualKey {
             self.refuse(from, &packet);
             return Ok(());
         }
-        self.routes.note_use(packet.channel, from);
+        self.routes.note_use(packet.channel);
         plugged.key.handle_report(report, now);
         self.settle(Some((packet.channel, from)))
     }
 
-    /// Answers a host on a channel that was given to another one as if it did not exist; to this host, it does not.
+    /// Answers a host on a channel that was not given to it as the key would if there were none.
     fn refuse(&mut self, from: Peer, packet: &Packet<'_>) {
         let Content::Initialization { command, .. } = packet.content else { return };
         if command != Ctaphid::CANCEL {

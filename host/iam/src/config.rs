@@ -21,6 +21,22 @@ pub struct Config {
     pub administrator: String,
     /// What is asked of security keys about their maker.
     pub attestation: Attestation,
+    /// What is asked of security keys about their owner, at registration and at each sign-in.
+    pub user_verification: UserVerification,
+    /// The AppID of keys that were registered with U2F (WebAuthn's `appid` extension). A browser accepts one of its
+    /// page's own site only; other clients may not ask.
+    pub app_id: String,
+    /// Files in the shape of the FIDO Metadata Service's payload (MDS3, JSON): whose root attests which AAGUID, and
+    /// how it is certified. A later file replaces what an earlier one says of an AAGUID; the virtual key's own entry
+    /// is always there.
+    pub metadata: Vec<PathBuf>,
+    /// The values of the condition key `iam:FIDO-certification` that a security key may be registered with, such as
+    /// `L1`. Empty: every key may, whatever it says of its maker.
+    pub fido_certification: Vec<String>,
+    /// Who may take an MFA device out of use.
+    pub removal: Removal,
+    /// The roles that STS's AssumeRole knows. They may call GetCallerIdentity and nothing else.
+    pub roles: Vec<Role>,
     /// Where the time comes from.
     pub clock: Clock,
 }
@@ -43,6 +59,12 @@ impl Config {
             account: None,
             administrator: "Administrator".into(),
             attestation: Attestation::Direct,
+            user_verification: UserVerification::Preferred,
+            app_id: "https://u2f.aws.amazon.com/app-id.json".into(),
+            metadata: Vec::new(),
+            fido_certification: Vec::new(),
+            removal: Removal::ByAdministrator,
+            roles: vec![Role { name: "MFARequired".into(), mfa_within: Some(3600) }],
             clock: Clock::system(),
         }
     }
@@ -57,6 +79,25 @@ pub enum Data {
     Directory(PathBuf),
 }
 
+/// Who may take an MFA device out of use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Removal {
+    /// An administrator alone: users add devices, and ask for a removal.
+    ByAdministrator,
+    /// The user too, who must have proven an MFA device.
+    ByOwner,
+}
+
+/// A role: every user of the account may assume it, under the condition here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Role {
+    /// The name at the end of `arn:aws:iam::ACCOUNT:role/NAME`.
+    pub name: String,
+    /// An MFA device must have been proven at most so many seconds ago (`aws:MultiFactorAuthAge`). `None`: MFA is
+    /// not asked for.
+    pub mfa_within: Option<u32>,
+}
+
 /// What is asked of security keys about their maker (WebAuthn's attestation conveyance).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Attestation {
@@ -66,6 +107,17 @@ pub enum Attestation {
     Indirect,
     /// The key's own statement.
     Direct,
+}
+
+/// What is asked of security keys about their owner (WebAuthn's user verification: a PIN, a fingerprint).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UserVerification {
+    /// Without it the key is refused.
+    Required,
+    /// Asked for; a key that was only touched is accepted, also when its owner once gave a PIN.
+    Preferred,
+    /// Not asked for.
+    Discouraged,
 }
 
 /// Where the time comes from: the system, or a test.

@@ -34,6 +34,19 @@ pub enum Error {
     /// The administrator's name is not a user name.
     #[error("{0:?} is not a user name: 1 to 64 of letters, digits and _+=,.@-")]
     Administrator(String),
+    /// A role's name cannot be one.
+    #[error("{0:?} is not a role name: 1 to 64 of letters, digits and _+=,.@-")]
+    Role(String),
+    /// A file of metadata cannot be read, or is not of MDS3's shape.
+    #[error(
+        "{path} is not metadata as the FIDO Metadata Service's payload has it (JSON with `entries`): {why}"
+    )]
+    Metadata {
+        /// Which one.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
     /// A file or directory of the data cannot be used.
     #[error("{path}: {source}")]
     File {
@@ -63,11 +76,19 @@ pub enum Error {
         /// The newest schema version that this program knows.
         known: i64,
     },
+    /// The data could not be brought to the form of this version: something in it refers to what is not there.
+    #[error(
+        "the data cannot be brought to schema {0}: rows refer to others that are not there; nothing was changed"
+    )]
+    Migration(i64),
     /// The key that seals the secrets is not there, or is not the one they were sealed with.
     #[error(
         "{0} is not the key that the secrets in this data directory are sealed with: put the right file back"
     )]
     SealKey(PathBuf),
+    /// The copy of the database is not whole.
+    #[error("the copy at {0} is not whole: delete it and try again")]
+    Backup(PathBuf),
     /// The database failed.
     #[error("the database: {0}")]
     Database(#[from] rusqlite::Error),
@@ -77,6 +98,12 @@ pub enum Error {
     /// The server's thread could not be started, or ended badly.
     #[error("the server's thread: {0}")]
     Thread(io::Error),
+    /// A file of hardware tokens was refused, and nothing of it was imported.
+    #[error("{0}")]
+    Tokens(String),
+    /// The administrator or the access key could not be made or read.
+    #[error("the administrator could not be set up: {0}")]
+    Start(String),
     /// A first password could not be hashed.
     #[error("the administrator's password could not be stored: {0}")]
     Password(String),

@@ -1,6 +1,7 @@
 //! HTTP: the console's pages and the JSON endpoints over one [`Iam`].
 
 mod api;
+mod aws;
 mod console;
 mod cookies;
 mod guard;
@@ -21,6 +22,7 @@ pub(crate) fn router(iam: Arc<Iam>) -> Router {
     let app = App(iam);
     Router::new()
         .merge(console::routes())
+        .merge(aws::routes())
         .nest("/api", api::routes())
         .fallback(console::not_found)
         .layer(DefaultBodyLimit::max(LARGEST_BODY))

@@ -8,17 +8,19 @@ use tracing::info;
 use webauthn_rs_core::WebauthnCore;
 
 use crate::{
-    config::{Attestation, Clock, Config},
+    access_keys::{self, Credential},
+    attestation::Metadata,
+    config::{Attestation, Clock, Config, Removal, Role, UserVerification},
     devices,
     error::Error,
+    events::Source,
     names::{Account, UserName},
     password::{self, Passwords},
-    random,
     refusal::Refusal,
     session::{Seen, SessionKey, Sessions, Stage},
     store::{self, Store},
     throttle::Throttle,
-    users::{self, User},
+    users::{self, NewUser, User},
     webauthn,
 };
 
@@ -33,6 +35,12 @@ pub(crate) struct Iam {
     pub(crate) throttle: Throttle,
     pub(crate) relying_party: WebauthnCore,
     pub(crate) attestation: Attestation,
+    pub(crate) user_verification: UserVerification,
+    pub(crate) app_id: String,
+    pub(crate) metadata: Metadata,
+    pub(crate) fido_certification: Vec<String>,
+    pub(crate) removal: Removal,
+    pub(crate) roles: Vec<Role>,
     clock: Clock,
 }
 
@@ -41,6 +49,7 @@ pub(crate) struct Pending {
     pub(crate) key: SessionKey,
     pub(crate) user: User,
     pub(crate) csrf: String,
+    pub(crate) source: Source,
 }
 
 /// Someone signed in.
@@ -49,6 +58,9 @@ pub(crate) struct SignedIn {
     pub(crate) user: User,
     pub(crate) mfa_serial: Option<String>,
     pub(crate) csrf: String,
+    /// When the session began, in seconds since 1970.
+    pub(crate) since: i64,
+    pub(crate) source: Source,
 }
 
 /// Who may make users.
@@ -63,6 +75,9 @@ pub struct Administrator {
 impl Iam {
     /// Opens the data; the administrator's password is told once, at the first start.
     pub(crate) fn open(config: &Config, console_url: String) -> Result<(Self, Option<Administrator>), Error> {
+        for role in &config.roles {
+            UserName::parse(&role.name).map_err(|_| Error::Role(role.name.clone()))?;
+        }
         let relying_party = webauthn::relying_party(&console_url)?;
         let store = Store::open(&config.data)?;
         let passwords = Passwords::new().map_err(|error| Error::Password(error.to_string()))?;
@@ -77,9 +92,22 @@ impl Iam {
             throttle: Throttle::default(),
             relying_party,
             attestation: config.attestation,
+            user_verification: config.user_verification,
+            app_id: config.app_id.clone(),
+            metadata: Metadata::load(&config.metadata)?,
+            fido_certification: config.fido_certification.clone(),
+            removal: config.removal,
+            roles: config.roles.clone(),
             clock: config.clock.clone(),
         };
         Ok((iam, administrator))
+    }
+
+    /// The administrator's access key, which whoever starts the server is told.
+    pub(crate) fn administrator_key(&self) -> Result<Credential, Error> {
+        let (sealer, now) = (&self.store.sealer, self.now());
+        let key = self.store.transaction(|tx| access_keys::of_administrator(tx, sealer, now));
+        key.map_err(|refusal| Error::Start(refusal.message))
     }
 
     pub(crate) fn now(&self) -> i64 {
@@ -87,22 +115,23 @@ impl Iam {
     }
 
     /// The pending sign-in that a cookie names.
-    pub(crate) fn pending(&self, id: Option<&str>) -> Result<Pending, Refusal> {
+    pub(crate) fn pending(&self, id: Option<&str>, source: Source) -> Result<Pending, Refusal> {
         let gone = || Refusal::denied("This sign-in is not there or took too long. Start again at /sign-in.");
         let (seen, user) = self.find(id).map_err(|error| error.unwrap_or_else(gone))?;
         match seen.stage {
-            Stage::Pending => Ok(Pending { key: seen.key, user, csrf: seen.csrf }),
+            Stage::Pending => Ok(Pending { key: seen.key, user, csrf: seen.csrf, source }),
             Stage::SignedIn { .. } => Err(gone()),
         }
     }
 
     /// The session that a cookie names.
-    pub(crate) fn signed_in(&self, id: Option<&str>) -> Result<SignedIn, Refusal> {
+    pub(crate) fn signed_in(&self, id: Option<&str>, source: Source) -> Result<SignedIn, Refusal> {
         let gone = || Refusal::denied("You are not signed in. Sign in at /sign-in.");
         let (seen, user) = self.find(id).map_err(|error| error.unwrap_or_else(gone))?;
         match seen.stage {
             Stage::SignedIn { mfa_serial } => {
-                Ok(SignedIn { key: seen.key, user, mfa_serial, csrf: seen.csrf })
+                let (key, csrf, since) = (seen.key, seen.csrf, seen.opened);
+                Ok(SignedIn { key, user, mfa_serial, csrf, since, source })
             }
             Stage::Pending => Err(gone()),
         }
@@ -120,12 +149,7 @@ impl Iam {
 impl SignedIn {
     /// Refuses a session without MFA when the user has an MFA device by now.
     pub(crate) fn require_proof(&self, tx: &Transaction<'_>) -> Result<(), Refusal> {
-        if self.mfa_serial.is_some() || devices::in_use(tx, &self.user)?.is_empty() {
-            return Ok(());
-        }
-        Err(Refusal::denied(
-            "You have an MFA device, and this session began without it. Sign out and sign in again with it.",
-        ))
+        devices::require_proof(tx, &self.user, self.mfa_serial.is_some())
     }
 }
 
@@ -168,8 +192,9 @@ fn first_administrator(
     }
     let password = password::generate()?;
     let hash = passwords.hash(&password).map_err(|error| Error::Password(error.to_string()))?;
-    let (handle, now) = (random()?, config.clock.seconds());
-    store.transaction(|tx| users::insert(tx, &name, handle, &hash, true, now))?;
+    let now = config.clock.seconds();
+    let new = NewUser { path: "/", name: &name, password: Some(&hash), administrator: true };
+    store.transaction(|tx| users::insert(tx, &new, now)).map_err(|refusal| Error::Start(refusal.message))?;
     info!(user = name.as_str(), "the first administrator was made");
     Ok(Some(Administrator { user: name.as_str().into(), password }))
 }

@@ -11,38 +11,58 @@
 //! ```
 //!
 //! What blocks ([`rusqlite`], argon2, signatures) is in one value without sockets, `Iam`, one file a
-//! concern: users, devices, `totp`, `webauthn`, `signin`. A pending sign-in and a session are different
-//! types, so that what needs a session cannot be called with less. `http` turns requests into calls.
+//! concern: users, devices, `totp`, `webauthn`, `signin`, `removal`, `events`. A pending sign-in and a session are different
+//! types, so that what needs a session cannot be called with less. `http` turns requests into calls, and `aws` those
+//! of AWS's API; `actor` holds who may do what for both.
 //!
-//! Not there yet: AWS's Query API, STS, removing and resynchronising devices, hardware tokens, QR codes,
-//! tags, U2F keys by `appid`, changing a password. EdDSA keys are not offered, since `webauthn-rs-core`
-//! cannot verify them. Unix only: the data is protected by file modes.
+//! Not there yet: changing a password, listening beyond loopback (there is no TLS). EdDSA keys are not offered, since
+//! `webauthn-rs-core` cannot verify them. Unix only: the data is protected by file modes.
 //!
 #![doc = include_str!("../API.md")]
+//!
+#![doc = include_str!("../AWS.md")]
+//!
+#![doc = include_str!("../CONSOLE.md")]
 
+mod access_keys;
+mod actor;
+mod attestation;
+mod aws;
 mod config;
 mod devices;
 mod error;
+mod events;
+mod hardware_token;
 mod http;
 mod iam;
+mod lockout;
 mod names;
+mod overview;
+mod page;
 mod pages;
 mod password;
+mod qr;
 mod refusal;
+mod removal;
 mod seal;
 mod server;
 mod session;
 mod signin;
 mod store;
+mod tags;
+mod temporary;
 #[cfg(test)]
 mod testing;
 mod throttle;
+mod timestamp;
 mod totp;
 mod users;
+mod virtual_device;
 mod webauthn;
 
-pub use config::{Attestation, Clock, Config, Data};
+pub use config::{Attestation, Clock, Config, Data, Removal, Role, UserVerification};
 pub use error::Error;
+pub use hardware_token::Imported;
 pub use iam::Administrator;
 pub use server::{Running, Server};
 

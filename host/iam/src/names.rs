@@ -31,13 +31,29 @@ impl Account {
         &self.0
     }
 
-    pub(crate) fn user_arn(&self, user: &str) -> String {
-        format!("arn:aws:iam::{}:user/{user}", self.0)
+    /// The ARN of a user, whose path is `/` or begins and ends with it.
+    pub(crate) fn user_arn(&self, path: &str, name: &str) -> String {
+        format!("arn:aws:iam::{}:user{path}{name}", self.0)
     }
 
-    /// The serial number of an authenticator app.
+    /// The ARN of a role.
+    pub(crate) fn role_arn(&self, role: &str) -> String {
+        format!("arn:aws:iam::{}:role/{role}", self.0)
+    }
+
+    /// The ARN of someone who assumed a role.
+    pub(crate) fn assumed_role_arn(&self, role: &str, session: &str) -> String {
+        format!("arn:aws:sts::{}:assumed-role/{role}/{session}", self.0)
+    }
+
+    /// The serial number of a virtual device at the path `/`.
     pub(crate) fn app_serial(&self, device: &DeviceName) -> String {
-        format!("arn:aws:iam::{}:mfa/{}", self.0, device.0)
+        self.virtual_serial("/", &device.0)
+    }
+
+    /// The serial number of a virtual device.
+    pub(crate) fn virtual_serial(&self, path: &str, name: &str) -> String {
+        format!("arn:aws:iam::{}:mfa{path}{name}", self.0)
     }
 
     /// A new serial number for a FIDO key: the name and 26 base32 characters of 16 random bytes.
@@ -74,6 +90,24 @@ impl DeviceName {
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+impl AsRef<str> for DeviceName {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Whether a text can be the serial number of an MFA device: 9 to 256 of `[\w+=/:,.@-]`.
+pub(crate) fn is_serial(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=/:,.@-".contains(&byte);
+    (9..=256).contains(&text.len()) && text.bytes().all(allowed)
+}
+
+/// An id as IAM makes them: a prefix such as `AKIA`, and random base32 characters up to `length`.
+pub(crate) fn unique_id(prefix: &str, length: usize) -> Result<String, getrandom::Error> {
+    let random = BASE32_NOPAD.encode(&random::<20>()?);
+    Ok(prefix.chars().chain(random.chars()).take(length).collect())
 }
 
 fn check(text: &str, longest: usize, what: &str) -> Result<(), Refusal> {

@@ -15,23 +15,43 @@ pub(crate) struct Refusal {
 #[expect(clippy::enum_variant_names, reason = "the names are AWS's")]
 pub(crate) enum Code {
     AccessDenied,
+    DeleteConflict,
     EntityAlreadyExists,
+    ExpiredToken,
+    IncompleteSignature,
+    InvalidAction,
     InvalidAuthenticationCode,
+    InvalidClientTokenId,
     InvalidInput,
     LimitExceeded,
+    MissingAction,
+    MissingAuthenticationToken,
     NoSuchEntity,
+    PasswordPolicyViolation,
     ServiceFailure,
+    SignatureDoesNotMatch,
     Throttling,
+    ValidationError,
 }
 
 impl Code {
     /// The HTTP status that goes with the code.
     pub(crate) fn status(self) -> u16 {
         match self {
-            Self::InvalidInput => 400,
-            Self::AccessDenied | Self::InvalidAuthenticationCode => 403,
+            Self::IncompleteSignature
+            | Self::InvalidAction
+            | Self::InvalidInput
+            | Self::MissingAction
+            | Self::PasswordPolicyViolation
+            | Self::ValidationError => 400,
+            Self::AccessDenied
+            | Self::ExpiredToken
+            | Self::InvalidAuthenticationCode
+            | Self::InvalidClientTokenId
+            | Self::MissingAuthenticationToken
+            | Self::SignatureDoesNotMatch => 403,
             Self::NoSuchEntity => 404,
-            Self::EntityAlreadyExists | Self::LimitExceeded => 409,
+            Self::DeleteConflict | Self::EntityAlreadyExists | Self::LimitExceeded => 409,
             Self::Throttling => 429,
             Self::ServiceFailure => 500,
         }

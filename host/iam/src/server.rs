@@ -1,8 +1,11 @@
 //! Starting and stopping: a runtime of its own in a thread of its own.
 
+mod listen;
+
 use std::{
     fmt, io,
-    net::{Ipv4Addr, SocketAddr, TcpListener},
+    net::{SocketAddr, TcpListener},
+    path::Path,
     sync::Arc,
     thread::{self, JoinHandle},
     time::Duration,
@@ -10,13 +13,17 @@ use std::{
 
 use serde::Serialize;
 use tokio::{runtime, sync::watch, time};
+use zeroize::Zeroize as _;
 
 use crate::{
     config::Config,
     error::Error,
+    hardware_token::{self, Imported},
     http,
     iam::{Administrator, Iam},
+    store::Store,
 };
+use listen::Listeners;
 
 /// The local IAM as a server.
 #[derive(Debug)]
@@ -25,12 +32,20 @@ pub struct Server;
 /// A running server. It stops when this is dropped.
 #[derive(Serialize)]
 pub struct Running {
+    /// Where AWS's API is, for `AWS_ENDPOINT_URL_IAM` and `AWS_ENDPOINT_URL_STS`: `http://127.0.0.1:PORT`.
+    pub url: String,
     /// Where the console is: `http://localhost:PORT`.
     pub console_url: String,
     /// The account: 12 digits.
     pub account: String,
+    /// The administrator's access key: `AKIA…`.
+    pub access_key_id: String,
+    /// Its secret: for the person at the terminal, not for a log.
+    pub secret_access_key: String,
     /// The administrator, at the first start of the data only: the password is not kept anywhere.
     pub administrator: Option<Administrator>,
+    #[serde(skip)]
+    iam: Arc<Iam>,
     #[serde(skip)]
     stop: watch::Sender<bool>,
     #[serde(skip)]
@@ -44,11 +59,13 @@ impl Server {
     ///
     /// Whatever keeps it from starting, from a port in use to data that a newer version wrote.
     pub fn start(config: Config) -> Result<Running, Error> {
-        let listener = listen(config.listen)?;
-        let port = listener.local_addr().map_err(Error::Thread)?.port();
-        let console_url = console_url(port);
+        let listeners = Listeners::bind(config.listen)?;
+        let address = listeners.v4.local_addr().map_err(Error::Thread)?;
+        let console_url = console_url(address.port());
         let (iam, administrator) = Iam::open(&config, console_url.clone())?;
+        let iam = Arc::new(iam);
         let account = iam.account.as_str().to_owned();
+        let key = iam.administrator_key()?;
         let (stop, stopped) = watch::channel(false);
         // Eight blocking threads bound the memory that passwords being verified can take.
         let runtime = runtime::Builder::new_current_thread()
@@ -56,15 +73,26 @@ impl Server {
             .max_blocking_threads(8)
             .build()
             .map_err(Error::Thread)?;
+        let served = Arc::clone(&iam);
         let thread = thread::Builder::new()
             .name("keywright-iam".into())
             .spawn(move || {
-                let result = runtime.block_on(run(listener, Arc::new(iam), stopped));
+                let result = runtime.block_on(run(listeners, served, stopped));
                 runtime.shutdown_timeout(PATIENCE);
                 result
             })
             .map_err(Error::Thread)?;
-        Ok(Running { console_url, account, administrator, stop, thread: Some(thread) })
+        Ok(Running {
+            url: format!("http://{address}"),
+            console_url,
+            account,
+            access_key_id: key.key.id,
+            secret_access_key: key.secret.to_string(),
+            administrator,
+            iam,
+            stop,
+            thread: Some(thread),
+        })
     }
 
     /// Starts the server, tells `started`, and stays until the server ends or the process is ended. Ending
@@ -80,7 +108,33 @@ impl Server {
     }
 }
 
+impl Server {
+    /// Imports the hardware TOTP tokens of a file into data that no server has open. The file is CSV, with a first
+    /// line `serial,seed_hex` or `serial,seed_base32`, or PSKC (RFC 6030) with plain seeds. A running server takes
+    /// the same file at `POST /api/hardware-tokens`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Tokens`] when something in the file is wrong: nothing was imported then. [`Error::InUse`] while a
+    /// server runs, and whatever keeps the data from being opened.
+    pub fn import_tokens(config: &Config, file: &str) -> Result<Imported, Error> {
+        hardware_token::import_into(&Store::open(&config.data)?, file, config.clock.seconds())
+    }
+}
+
 impl Running {
+    /// Writes a copy of the database, as it is now, to a new file of mode 0600, while the server goes on.
+    ///
+    /// `seal.key` of the data directory is not part of it: without that file the secrets in the copy stay closed,
+    /// so keep the two apart. To restore, put both into an empty directory of mode 0700, the copy as `iam.sqlite`.
+    ///
+    /// # Errors
+    ///
+    /// When there is such a file already, or it cannot be written.
+    pub fn backup(&self, path: &Path) -> Result<(), Error> {
+        self.iam.store.backup(path)
+    }
+
     /// Waits until the server ends by itself.
     ///
     /// # Errors
@@ -108,6 +162,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
+        self.secret_access_key.zeroize();
         self.stop.send_replace(true);
         if let Some(thread) = self.thread.take() {
             // A server that ended badly is ended all the same.
@@ -123,16 +178,6 @@ impl fmt::Debug for Running {
     }
 }
 
-fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
-    if address.ip() != Ipv4Addr::LOCALHOST {
-        return Err(Error::NotLoopback(address));
-    }
-    let failed = |source| Error::Listen { address, source };
-    let listener = TcpListener::bind(address).map_err(failed)?;
-    listener.set_nonblocking(true).map_err(failed)?;
-    Ok(listener)
-}
-
 /// The origin as browsers write it: without the port when it is 80.
 fn console_url(port: u16) -> String {
     match port {
@@ -141,14 +186,25 @@ fn console_url(port: u16) -> String {
     }
 }
 
-async fn run(listener: TcpListener, iam: Arc<Iam>, stopped: watch::Receiver<bool>) -> io::Result<()> {
-    let listener = tokio::net::TcpListener::from_std(listener)?;
-    let server = axum::serve(listener, http::router(iam));
-    let graceful = server.with_graceful_shutdown(told_to_stop(stopped.clone()));
+async fn run(listeners: Listeners, iam: Arc<Iam>, stopped: watch::Receiver<bool>) -> io::Result<()> {
+    let Listeners { v4, v6 } = listeners;
+    let v6 = async {
+        match v6 {
+            Some(listener) => serve(listener, Arc::clone(&iam), stopped.clone()).await,
+            None => Ok(()),
+        }
+    };
+    let both = async { tokio::try_join!(serve(v4, Arc::clone(&iam), stopped.clone()), v6).map(|_| ()) };
     tokio::select! {
-        result = graceful.into_future() => result,
-        () = async { told_to_stop(stopped).await; time::sleep(PATIENCE).await } => Ok(()),
+        result = both => result,
+        () = async { told_to_stop(stopped.clone()).await; time::sleep(PATIENCE).await } => Ok(()),
     }
+}
+
+async fn serve(listener: TcpListener, iam: Arc<Iam>, stopped: watch::Receiver<bool>) -> io::Result<()> {
+    let listener = tokio::net::TcpListener::from_std(listener)?;
+    let service = http::router(iam).into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, service).with_graceful_shutdown(told_to_stop(stopped)).await
 }
 
 async fn told_to_stop(mut stopped: watch::Receiver<bool>) {
@@ -208,7 +264,8 @@ mod tests {
         let running = start("127.0.0.1:0").unwrap();
         let address = running.console_url.replace("http://localhost", "127.0.0.1");
         let password = running.administrator.clone().unwrap().password;
-        assert!(!format!("{running:?} {:?}", running.administrator).contains(&password));
+        let shown = format!("{running:?} {:?}", running.administrator);
+        assert!(!shown.contains(&password) && !shown.contains(&running.secret_access_key));
         let connection = std::net::TcpStream::connect(&address).unwrap();
         drop(running);
         assert!(std::net::TcpStream::connect(&address).is_err());

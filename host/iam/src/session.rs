@@ -42,6 +42,8 @@ pub(crate) struct Seen {
     pub(crate) user: i64,
     pub(crate) stage: Stage,
     pub(crate) csrf: String,
+    /// When it began, in seconds since 1970.
+    pub(crate) opened: i64,
 }
 
 impl SessionKey {
@@ -68,11 +70,24 @@ impl Sessions {
         let mut rows = self.rows();
         let row = rows.get_mut(&key).filter(|row| row.lives(now))?;
         row.seen = row.seen.max(now);
-        Some(Seen { key, user: row.user, stage: row.stage.clone(), csrf: row.csrf.clone() })
+        let (stage, csrf) = (row.stage.clone(), row.csrf.clone());
+        Some(Seen { key, user: row.user, stage, csrf, opened: row.opened })
     }
 
     pub(crate) fn close(&self, id: &str) {
         self.rows().remove(&SessionKey::of(id));
+    }
+
+    /// Ends every session of a user.
+    pub(crate) fn close_all_of(&self, user: i64) {
+        self.rows().retain(|_, row| row.user != user);
+    }
+
+    /// Ends every session that was proven with a device.
+    pub(crate) fn close_proven_by(&self, serial: &str) {
+        let is_by =
+            |stage: &Stage| matches!(stage, Stage::SignedIn { mfa_serial: Some(proven) } if proven == serial);
+        self.rows().retain(|_, row| !is_by(&row.stage));
     }
 
     /// Ends a session that is stepping up; `false` when another request was first.

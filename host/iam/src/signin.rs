@@ -1,12 +1,14 @@
 //! Sign-in: account, user and password first, then one of the user's MFA devices.
 
+use serde_json::{Value, json};
 use tracing::info;
 use zeroize::Zeroizing;
 
 use crate::{
-    devices::{self, Device},
+    devices::{self, Device, Kind},
+    events::Source,
     iam::{Iam, Pending},
-    refusal::Refusal,
+    refusal::{Code, Refusal},
     session::Stage,
     users,
 };
@@ -24,6 +26,7 @@ pub(crate) struct Claim {
     pub(crate) account: String,
     pub(crate) user: String,
     pub(crate) password: Zeroizing<String>,
+    pub(crate) source: Source,
 }
 
 impl Iam {
@@ -36,11 +39,13 @@ impl Iam {
         self.throttle.charge(&guess, self.now())?;
         let found = self.store.transaction(|tx| users::find_by_name(tx, &claim.user))?;
         let found = found.filter(|_| claim.account == self.account.as_str());
-        let stored = found.as_ref().map(|(_, hash)| hash.as_str());
+        let stored = found.as_ref().and_then(|(_, hash)| hash.as_deref());
         if !self.passwords.verify(&claim.password, stored) {
             // A name that is not known may be a password in the wrong field: it is not logged.
             let user = found.as_ref().map_or("(unknown)", |(user, _)| &user.name);
             info!(user, "a sign-in failed at the password");
+            let user = found.as_ref().map(|(user, _)| user);
+            self.record(&[self.sign_in_event("ConsoleLogin", user, &claim.source, self.login(None), true)]);
             return Err(Refusal::denied(WRONG_CLAIM));
         }
         self.throttle.clear(&guess);
@@ -50,6 +55,13 @@ impl Iam {
             let stage = Stage::SignedIn { mfa_serial: None };
             let id = self.sessions.open(user.id, stage, self.now())?;
             info!(user = user.name, mfa = false, "signed in");
+            self.record(&[self.sign_in_event(
+                "ConsoleLogin",
+                Some(&user),
+                &claim.source,
+                self.login(None),
+                false,
+            )]);
             return Ok(FirstStep::SignedIn { id });
         }
         let id = self.sessions.open(user.id, Stage::Pending, self.now())?;
@@ -68,18 +80,72 @@ impl Iam {
         serial: &str,
         code: &str,
     ) -> Result<String, Refusal> {
-        self.use_code(&pending.user, serial, code)?;
-        self.step_up(pending, serial.into())
+        let proven = self.use_code(&pending.user, serial, code).map(|kind| (kind, serial.to_owned()));
+        let kind = proven.as_ref().map_or(Kind::Totp, |(kind, _)| *kind);
+        self.finish_sign_in(pending, kind, proven.map(|(_, serial)| serial))
+    }
+
+    /// Ends a sign-in with what came of its second step; both steps are in the event log.
+    pub(crate) fn finish_sign_in(
+        &self,
+        pending: &Pending,
+        kind: Kind,
+        proven: Result<String, Refusal>,
+    ) -> Result<String, Refusal> {
+        let event = |name, more: Value, refused| {
+            self.sign_in_event(name, Some(&pending.user), &pending.source, more, refused)
+        };
+        let kind = mfa_type(kind);
+        let serial = match proven {
+            Ok(serial) => serial,
+            Err(refusal) => {
+                // What was not even checked, such as a code of five digits, is no failure to sign in.
+                if matches!(refusal.code, Code::AccessDenied | Code::InvalidAuthenticationCode) {
+                    // CloudTrail does not tell why; whoever looks after this server has to know.
+                    let checked = json!({"MfaType": kind, "Reason": refusal.message});
+                    let login = event("ConsoleLogin", self.login(Some(None)), true);
+                    self.record(&[event("CheckMfa", checked, true), login]);
+                }
+                return Err(refusal);
+            }
+        };
+        let id = self.step_up(pending, serial.clone())?;
+        let login = event("ConsoleLogin", self.login(Some(Some(&serial))), false);
+        self.record(&[event("CheckMfa", json!({"MfaType": kind}), false), login]);
+        Ok(id)
+    }
+
+    /// CloudTrail's `additionalEventData` of a `ConsoleLogin`: without MFA, with MFA that was refused, or with the
+    /// device that was proven.
+    fn login(&self, mfa: Option<Option<&str>>) -> Value {
+        let mut data = json!({
+            "LoginTo": format!("{}/security-credentials", self.console_url),
+            "MobileVersion": "No",
+            "MFAUsed": if mfa.is_some() { "Yes" } else { "No" },
+        });
+        if let (Value::Object(data), Some(Some(serial))) = (&mut data, mfa) {
+            data.insert("MFAIdentifier".into(), serial.into());
+        }
+        data
     }
 
     /// Rotates the pending session into a signed-in one.
-    pub(crate) fn step_up(&self, pending: &Pending, mfa_serial: String) -> Result<String, Refusal> {
+    fn step_up(&self, pending: &Pending, mfa_serial: String) -> Result<String, Refusal> {
         if !self.sessions.finish(pending.key) {
             return Err(Refusal::denied("This sign-in was already finished. Start again at /sign-in."));
         }
         info!(user = pending.user.name, mfa = mfa_serial, "signed in");
         let stage = Stage::SignedIn { mfa_serial: Some(mfa_serial) };
         Ok(self.sessions.open(pending.user.id, stage, self.now())?)
+    }
+}
+
+/// CloudTrail's `MfaType`.
+fn mfa_type(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Totp => "Virtual MFA",
+        Kind::Hardware => "Hardware MFA",
+        Kind::Webauthn => "U2F MFA",
     }
 }
 

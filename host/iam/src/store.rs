@@ -5,9 +5,13 @@ mod files;
 use std::{
     path::Path,
     sync::{Mutex, PoisonError},
+    time::Duration,
 };
 
-use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, TransactionBehavior};
+use rusqlite::{
+    Connection, ErrorCode, OptionalExtension, Transaction, TransactionBehavior,
+    backup::{Backup, StepResult},
+};
 use zeroize::Zeroizing;
 
 use crate::{config::Data, error::Error, random, seal::Sealer};
@@ -28,7 +32,6 @@ impl Store {
 
     fn ephemeral() -> Result<Self, Error> {
         let mut connection = Connection::open_in_memory()?;
-        connection.pragma_update(None, "foreign_keys", true)?;
         migrate(&mut connection)?;
         Ok(Self { connection: Mutex::new(connection), sealer: Sealer::new(&random()?) })
     }
@@ -42,6 +45,22 @@ impl Store {
         let key_path = directory.join("seal.key");
         let key = seal_key(&mut connection, &key_path)?;
         Ok(Self { connection: Mutex::new(connection), sealer: Sealer::new(&key) })
+    }
+
+    /// Copies the database, as it is now, to a new file that only its owner can read.
+    pub(crate) fn backup(&self, path: &Path) -> Result<(), Error> {
+        files::create_private(path)?;
+        let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut copy = Connection::open(path)?;
+        // All pages in one step: nothing is written meanwhile, so that the copy is of one moment.
+        if Backup::new(&connection, &mut copy)?.step(ALL_PAGES)? != StepResult::Done {
+            return Err(Error::Backup(path.into()));
+        }
+        // The copy is one file, without a log beside it.
+        copy.pragma_update(None, "journal_mode", "DELETE")?;
+        drop(connection);
+        copy.close().map_err(|(_, error)| error)?;
+        files::sync(path)
     }
 
     /// Runs `work` in a transaction that is kept when it succeeds and undone when it does not.
@@ -77,17 +96,24 @@ fn connect(path: &Path) -> Result<Connection, Error> {
         _ => Error::Database(error),
     };
     let connection = Connection::open(path)?;
-    connection.busy_timeout(std::time::Duration::from_millis(200))?;
+    connection.busy_timeout(Duration::from_millis(200))?;
     connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
     connection.pragma_update(None, "journal_mode", "WAL").map_err(in_use)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
-    connection.pragma_update(None, "foreign_keys", true)?;
     connection.execute_batch("BEGIN IMMEDIATE; COMMIT").map_err(in_use)?;
     Ok(connection)
 }
 
 /// Brings the schema to the newest version, each step in a transaction of its own.
 fn migrate(connection: &mut Connection) -> Result<(), Error> {
+    // A step may make a table anew that others refer to: foreign keys are looked at when it is done.
+    connection.pragma_update(None, "foreign_keys", false)?;
+    let migrated = run_steps(connection);
+    connection.pragma_update(None, "foreign_keys", true)?;
+    migrated
+}
+
+fn run_steps(connection: &mut Connection) -> Result<(), Error> {
     let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     if !(0..=SCHEMA).contains(&found) {
         return Err(Error::NewerSchema { found, known: SCHEMA });
@@ -95,6 +121,9 @@ fn migrate(connection: &mut Connection) -> Result<(), Error> {
     for (version, step) in (1..).zip(MIGRATIONS).filter(|(version, _)| *version > found) {
         let transaction = connection.transaction()?;
         transaction.execute_batch(step)?;
+        if transaction.prepare("PRAGMA foreign_key_check")?.exists([])? {
+            return Err(Error::Migration(version));
+        }
         transaction.pragma_update(None, "user_version", version)?;
         transaction.commit()?;
     }
@@ -122,12 +151,18 @@ fn seal_key(connection: &mut Connection, path: &Path) -> Result<Zeroizing<[u8; 3
     Ok(key)
 }
 
-const MIGRATIONS: [&str; 1] = [include_str!("../migrations/0001.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("../migrations/0001.sql"),
+    include_str!("../migrations/0002-api.sql"),
+    include_str!("../migrations/0003-console.sql"),
+];
 #[expect(clippy::cast_possible_wrap, reason = "a handful of migrations")]
 const SCHEMA: i64 = MIGRATIONS.len() as i64;
 
 /// The name of an empty secret that tells the right sealing key from another.
 const SEAL_MARK: &str = "seal-mark";
+/// To SQLite's backup: whatever is left.
+const ALL_PAGES: i32 = -1;
 
 #[cfg(test)]
 mod tests;

@@ -12,6 +12,7 @@ use std::{
 
 use crate::{
     config::{Clock, Config},
+    events::Source,
     iam::{Administrator, Iam, SignedIn},
     random,
     signin::{Claim, FirstStep},
@@ -69,10 +70,16 @@ pub(crate) fn iam(hands: &Hands) -> (Iam, SignedIn) {
     let (iam, administrator) = Iam::open(&config, "http://localhost:1".into()).unwrap();
     let Administrator { user, password } = administrator.unwrap();
     let account = iam.account.as_str().to_owned();
-    let step = iam.check_password(&Claim { account, user, password: password.into() }).unwrap();
+    let step =
+        iam.check_password(&Claim { account, user, password: password.into(), source: source() }).unwrap();
     let FirstStep::SignedIn { id } = step else { panic!("the administrator has no device yet") };
-    let caller = iam.signed_in(Some(&id)).unwrap();
+    let caller = iam.signed_in(Some(&id), source()).unwrap();
     (iam, caller)
+}
+
+/// Nowhere in particular.
+pub(crate) fn source() -> Source {
+    Source { address: None, agent: "test".into() }
 }
 
 /// A second user, signed in without MFA.
@@ -82,9 +89,10 @@ pub(crate) fn another_user(iam: &Iam, administrator: &SignedIn, name: &str) -> S
         account: iam.account.as_str().into(),
         user: name.into(),
         password: "a good password".to_owned().into(),
+        source: source(),
     };
     let FirstStep::SignedIn { id } = iam.check_password(&claim).unwrap() else { panic!("no device yet") };
-    iam.signed_in(Some(&id)).unwrap()
+    iam.signed_in(Some(&id), source()).unwrap()
 }
 
 /// What an authenticator app shows at a time.

@@ -3,32 +3,36 @@
 //! What that crate leaves to its caller is checked here: the origin as a whole string, framed pages at
 //! sign-in, the user handle, the identity of the credential, and counters kept in one place.
 
+pub(crate) mod stored;
+pub(crate) mod u2f;
+
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension as _, Row};
 use serde::Deserialize;
+use serde_json::json;
 use tracing::{info, warn};
 use url::Url;
 use webauthn_rs_core::{
     WebauthnCore,
     error::WebauthnError,
     proto::{
-        AttestationConveyancePreference, AuthenticationResult, AuthenticationState, AuthenticatorTransport,
-        COSEAlgorithm, Credential, PublicKeyCredential, PublicKeyCredentialCreationOptions,
+        AttestationConveyancePreference, AuthenticationState, AuthenticatorTransport, COSEAlgorithm,
+        Credential, PublicKeyCredential, PublicKeyCredentialCreationOptions,
         PublicKeyCredentialRequestOptions, RegisterPublicKeyCredential, RegistrationState,
-        UserVerificationPolicy,
+        RequestAuthenticationExtensions, UserVerificationPolicy,
     },
 };
 
 use crate::{
-    config::Attestation,
+    config::{Attestation, UserVerification},
     devices::{self, Device, Kind},
     error::Error,
+    events,
     iam::{Iam, Pending, SignedIn},
     names::DeviceName,
     refusal::{Code, Refusal},
-    users::User,
 };
+use stored::{Key, keys_of, require_unknown};
 
 /// A challenge that a session has asked for and not yet answered.
 pub(crate) struct Ceremony {
@@ -39,12 +43,6 @@ pub(crate) struct Ceremony {
 enum Purpose {
     Register { name: DeviceName, state: Box<RegistrationState> },
     SignIn { serials: Vec<String>, state: Box<AuthenticationState> },
-}
-
-/// A registered key.
-struct Key {
-    serial: String,
-    credential: Credential,
 }
 
 /// The relying party `localhost`: an RP ID cannot be an IP address.
@@ -75,7 +73,7 @@ impl Iam {
         let builder = builder
             .map_err(Refusal::failure)?
             .attestation(conveyance(self.attestation))
-            .user_verification_policy(UserVerificationPolicy::Preferred)
+            .user_verification_policy(policy(self.user_verification))
             .credential_algorithms(vec![COSEAlgorithm::ES256, COSEAlgorithm::RS256])
             .exclude_credentials(Some(excluded))
             .require_resident_key(false);
@@ -88,6 +86,19 @@ impl Iam {
 
     /// Registers the key that answered, and takes it into use.
     pub(crate) fn register_key(
+        &self,
+        caller: &SignedIn,
+        name: &str,
+        answer: &RegisterPublicKeyCredential,
+    ) -> Result<Device, Refusal> {
+        let result = self.verify_registration(caller, name, answer);
+        let serial = result.as_ref().map(|device| device.serial.as_str()).unwrap_or(name);
+        let asked = json!({"userName": caller.user.name, "serialNumber": serial});
+        self.record_action(caller, "EnableMFADevice", asked, events::outcome(&result));
+        result
+    }
+
+    fn verify_registration(
         &self,
         caller: &SignedIn,
         name: &str,
@@ -109,32 +120,29 @@ impl Iam {
         if let Some(transports) = &mut credential.transports {
             transports.retain(|transport| *transport != AuthenticatorTransport::Unknown);
         }
-        self.add_key(caller, &asked, &credential, &answer.response.attestation_object)
+        self.check_certification(&credential)?;
+        self.add_key(caller, &asked, credential, &answer.response.attestation_object)
     }
 
     fn add_key(
         &self,
         caller: &SignedIn,
         name: &DeviceName,
-        credential: &Credential,
+        credential: Credential,
         attestation_object: &[u8],
     ) -> Result<Device, Refusal> {
         let (user, now) = (&caller.user, self.now());
         let serial = self.account.key_serial(&user.name, name)?;
-        let json = serde_json::to_string(credential).map_err(Refusal::failure)?;
+        let key = Key { serial, credential, is_u2f: false };
         self.store.transaction(|tx| {
             caller.require_proof(tx)?;
             devices::require_room(tx, user)?;
             devices::require_free_name(tx, user, name)?;
-            require_unknown(tx, &credential.cred_id)?;
-            devices::insert(tx, user, (&serial, Kind::Webauthn, name), now, Some(now))?;
-            let statement = "INSERT INTO webauthn_credentials \
-                             (serial, credential_id, credential, counter, attestation_object) \
-                             VALUES (?1, ?2, ?3, ?4, ?5)";
-            let id = credential.cred_id.as_slice();
-            tx.execute(statement, (&serial, id, json, credential.counter, attestation_object))?;
-            Ok::<_, Refusal>(())
+            require_unknown(tx, &key.credential.cred_id)?;
+            devices::insert(tx, user, (&key.serial, Kind::Webauthn, name), now, Some(now))?;
+            stored::insert(tx, &key, attestation_object)
         })?;
+        let serial = key.serial;
         info!(user = user.name, serial, "a security key was registered");
         Ok(Device { serial, kind: Kind::Webauthn, name: name.as_str().into(), enabled_at: now })
     }
@@ -151,10 +159,17 @@ impl Iam {
             let text = "There is no such passkey or security key of yours. Choose another MFA device.";
             return Err(Refusal::new(Code::NoSuchEntity, text));
         }
+        let policy = policy(self.user_verification);
+        // A browser refuses an AppID of another site: it is asked for only where a key needs it.
+        let app_id = keys.iter().any(|key| key.is_u2f).then(|| self.app_id.clone());
+        let extensions = app_id.map(|app_id| RequestAuthenticationExtensions {
+            appid: Some(app_id),
+            uvm: None,
+            hmac_get_secret: None,
+        });
         let (serials, credentials) = keys.into_iter().map(|key| (key.serial, key.credential)).unzip();
-        let policy = Some(UserVerificationPolicy::Preferred);
-        let builder = self.relying_party.new_challenge_authenticate_builder(credentials, policy);
-        let builder = builder.map_err(Refusal::failure)?;
+        let builder = self.relying_party.new_challenge_authenticate_builder(credentials, Some(policy));
+        let builder = builder.map_err(Refusal::failure)?.extensions(extensions);
         let challenge = self.relying_party.generate_challenge_authenticate(builder);
         let (options, state) = challenge.map_err(Refusal::failure)?;
         let purpose = Purpose::SignIn { serials, state: Box::new(state) };
@@ -168,6 +183,11 @@ impl Iam {
         pending: &Pending,
         answer: &PublicKeyCredential,
     ) -> Result<String, Refusal> {
+        let proven = self.verify_proof(pending, answer);
+        self.finish_sign_in(pending, Kind::Webauthn, proven)
+    }
+
+    fn verify_proof(&self, pending: &Pending, answer: &PublicKeyCredential) -> Result<String, Refusal> {
         let ceremony = self.sessions.take_ceremony(pending.key);
         let Some(Purpose::SignIn { serials, state }) = self.still_open(ceremony) else {
             return Err(no_challenge());
@@ -177,16 +197,22 @@ impl Iam {
         if named.is_some_and(|handle| handle != pending.user.handle) {
             return Err(Refusal::denied("The key answered for another user. Choose a key of yours."));
         }
-        let serial = self.store.transaction(|tx| {
+        self.store.transaction(|tx| {
             let keys = keys_of(tx, &pending.user)?;
             let key = keys.into_iter().find(|key| key.credential.cred_id.as_slice() == answer.raw_id);
             let key = key.filter(|key| serials.contains(&key.serial)).ok_or_else(not_asked)?;
+            // The AppID is for keys of U2F's time: no other key signs for it.
+            if answer.extensions.appid == Some(true) && !key.is_u2f {
+                return Err(Refusal::denied(
+                    "The key answered for the AppID, and was not registered with U2F.",
+                ));
+            }
             // The stored counter, not the one of when the challenge was made.
-            let proof = self.relying_party.authenticate_single_credential(answer, &state, &key.credential);
+            let credential = key.under(policy(self.user_verification));
+            let proof = self.relying_party.authenticate_single_credential(answer, &state, &credential);
             let proof = proof.map_err(|error| refused_of(&key, error))?;
-            raise_counter(tx, key, &proof)
-        })?;
-        self.step_up(pending, serial)
+            Ok(key.raise_counter(tx, &proof)?.serial)
+        })
     }
 
     fn still_open(&self, ceremony: Option<Ceremony>) -> Option<Purpose> {
@@ -218,49 +244,6 @@ impl Iam {
     }
 }
 
-fn keys_of(connection: &Connection, user: &User) -> Result<Vec<Key>, Refusal> {
-    let mut query = connection.prepare_cached(
-        "SELECT serial, credential, counter FROM webauthn_credentials JOIN mfa_devices USING (serial) \
-         WHERE user_id = ?1 ORDER BY enabled_at, mfa_devices.rowid",
-    )?;
-    let read = |row: &Row<'_>| Ok((row.get(0)?, row.get::<_, String>(1)?, row.get(2)?));
-    let rows = query.query_map([user.id], read)?;
-    rows.map(|row| {
-        let (serial, json, counter) = row?;
-        let mut credential: Credential = serde_json::from_str(&json).map_err(Refusal::failure)?;
-        credential.counter = counter;
-        Ok(Key { serial, credential })
-    })
-    .collect()
-}
-
-fn require_unknown(connection: &Connection, credential_id: &[u8]) -> Result<(), Refusal> {
-    let query = "SELECT serial FROM webauthn_credentials WHERE credential_id = ?1";
-    let found: Option<String> = connection.query_row(query, [credential_id], |row| row.get(0)).optional()?;
-    match found {
-        None => Ok(()),
-        Some(_) => {
-            let text =
-                "This credential is already registered. Use another key, or ask it for a new credential.";
-            Err(Refusal::new(Code::EntityAlreadyExists, text))
-        }
-    }
-}
-
-/// Writes the counter and the backup state that the key told; the answer is the key's serial number.
-fn raise_counter(
-    connection: &Connection,
-    mut key: Key,
-    proof: &AuthenticationResult,
-) -> Result<String, Refusal> {
-    key.credential.backup_state = proof.backup_state();
-    key.credential.counter = proof.counter();
-    let json = serde_json::to_string(&key.credential).map_err(Refusal::failure)?;
-    let statement = "UPDATE webauthn_credentials SET credential = ?2, counter = ?3 WHERE serial = ?1";
-    connection.execute(statement, (&key.serial, json, proof.counter()))?;
-    Ok(key.serial)
-}
-
 fn refused_of(key: &Key, error: WebauthnError) -> Refusal {
     if !matches!(error, WebauthnError::CredentialPossibleCompromise) {
         return refused(error);
@@ -283,6 +266,14 @@ fn no_challenge() -> Refusal {
 
 fn not_asked() -> Refusal {
     Refusal::denied("The key that answered is not one that was asked. Choose a key of yours.")
+}
+
+fn policy(verification: UserVerification) -> UserVerificationPolicy {
+    match verification {
+        UserVerification::Required => UserVerificationPolicy::Required,
+        UserVerification::Preferred => UserVerificationPolicy::Preferred,
+        UserVerification::Discouraged => UserVerificationPolicy::Discouraged_DO_NOT_USE,
+    }
 }
 
 fn conveyance(attestation: Attestation) -> AttestationConveyancePreference {

@@ -45,6 +45,7 @@ async function register(name) {
     transports: made.response.getTransports ? made.response.getTransports() : [],
   };
   await post("/api/mfa-devices/webauthn", { name, credential: { ...common(made), response } });
+  location.assign("/security-credentials?done=assigned");
 }
 
 async function prove() {
@@ -62,17 +63,27 @@ async function prove() {
     userHandle: proof.response.userHandle ? toText(proof.response.userHandle) : null,
   };
   await post("/api/sign-in/webauthn", { credential: { ...common(proof), response } });
+  location.assign("/security-credentials");
 }
+
+// What the browser says of a ceremony that it gave up, in words for people.
+const words = {
+  NotAllowedError: "It was cancelled, took too long, or this key is not one of yours. Try again.",
+  InvalidStateError: "This key is registered with you already. Use another key.",
+  NotSupportedError: "This key cannot be used here. Use another key.",
+  SecurityError: "The browser does not let this page use keys. Open it as http://localhost.",
+};
 
 async function run(button, work) {
   const status = document.getElementById("status");
   button.disabled = true;
-  status.textContent = "Insert your security key and touch it, or follow the browser.";
+  status.classList.remove("failed");
+  status.textContent = "Insert your security key and touch it, or follow what the browser asks for.";
   try {
     await work();
-    location.assign("/security-credentials");
   } catch (error) {
-    status.textContent = error.message;
+    status.textContent = words[error.name] || error.message;
+    status.classList.add("failed");
     button.disabled = false;
     button.focus();
   }
@@ -81,12 +92,7 @@ async function run(button, work) {
 const useKey = document.getElementById("use-key");
 if (useKey) useKey.addEventListener("click", () => run(useKey, prove));
 
-const assign = document.getElementById("assign");
-if (assign) {
-  assign.addEventListener("submit", (event) => {
-    const form = new FormData(assign);
-    if (form.get("type") !== "webauthn") return;
-    event.preventDefault();
-    run(assign.querySelector("button"), () => register(form.get("name")));
-  });
+const registerKey = document.getElementById("register");
+if (registerKey) {
+  registerKey.addEventListener("click", () => run(registerKey, () => register(registerKey.dataset.name)));
 }

@@ -3,8 +3,9 @@
 use std::fs;
 
 use crate::{
-    python,
+    emulator, python,
     run::{Log, Outcome, Project, Stop, answers, skipped},
+    stages::browser,
     thumb,
 };
 
@@ -36,10 +37,26 @@ const NEEDS: &[Need] = &[
         is_met: |project| Ok(python::is_ready(project)),
         by_hand: || {
             let venv = "target/xtask/venv";
-            let list = python::REQUIREMENTS;
-            format!("python3 -m venv {venv} && {venv}/bin/pip install -r {list} && cp {list} {venv}/")
+            let lists = python::REQUIREMENTS.join(" ");
+            let options = python::REQUIREMENTS.map(|list| format!("-r {list}")).join(" ");
+            format!(
+                "python3 -m venv {venv} && {venv}/bin/pip install {options} && \
+                 cat {lists} > {venv}/requirements.txt"
+            )
         },
         install: install_packages,
+    },
+    Need {
+        what: "a Chromium for the console's pages",
+        is_met: |project| Ok(browser::chromium(project).is_some()),
+        by_hand: || browser::BY_HAND.to_owned(),
+        install: install_chromium,
+    },
+    Need {
+        what: "the emulated board",
+        is_met: |project| Ok(emulator::is_ready(project)),
+        by_hand: || "cargo xtask setup (it needs Node 20 or newer with npm, and python3 with pip)".to_owned(),
+        install: |project, log, _| emulator::install(project, log),
     },
 ];
 
@@ -99,10 +116,22 @@ fn install_packages(project: &Project, log: &Log, manner: Manner) -> Outcome {
         if !manner.system {
             return Err(skipped("python3 cannot make environments", "apt-get install python3-venv"));
         }
-        log.run(&mut apt(project, &["update", "-qq"]))?;
-        log.run(&mut apt(project, &["install", "-y", "-qq", "--no-install-recommends", "python3-venv"]))?;
+        apt_install(project, log, "python3-venv")?;
     }
     python::install(project, log)
+}
+
+/// Debian's package, where set-up may install it.
+fn install_chromium(project: &Project, log: &Log, manner: Manner) -> Outcome {
+    if !manner.system {
+        return Err(skipped("there is none", browser::BY_HAND));
+    }
+    apt_install(project, log, "chromium")
+}
+
+fn apt_install(project: &Project, log: &Log, package: &str) -> Outcome {
+    log.run(&mut apt(project, &["update", "-qq"]))?;
+    log.run(&mut apt(project, &["install", "-y", "-qq", "--no-install-recommends", package]))
 }
 
 /// apt-get that asks nothing, through sudo where it must be.

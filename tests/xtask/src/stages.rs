@@ -1,10 +1,14 @@
 //! The stages of `cargo xtask test` and the report on them.
 
+mod board;
+mod boards;
+pub(crate) mod browser;
 mod cargo;
 mod demo;
 mod firmware;
 mod foreign;
 mod house;
+mod iam_clients;
 mod licences;
 mod links;
 
@@ -97,6 +101,18 @@ const TABLE: &[Stage] = &[
         run: firmware::run,
     },
     Stage {
+        name: "boards",
+        about: "the boards' images: built, within their budgets, and what can run here tested",
+        part: Part::Full,
+        run: boards::run,
+    },
+    Stage {
+        name: "board",
+        about: "the RP2040's image on an emulated board",
+        part: Part::Full,
+        run: board::run,
+    },
+    Stage {
         name: "demo",
         about: "the command's own demonstration, as JSON",
         part: Part::Full,
@@ -107,6 +123,18 @@ const TABLE: &[Stage] = &[
         about: "python-fido2 against the emulator",
         part: Part::Full,
         run: foreign::run,
+    },
+    Stage {
+        name: "iam-clients",
+        about: "boto3 and the AWS CLI against the local IAM",
+        part: Part::Full,
+        run: iam_clients::run,
+    },
+    Stage {
+        name: "browser",
+        about: "a headless Chromium with a virtual key at the local IAM's console",
+        part: Part::Full,
+        run: browser::run,
     },
 ];
 

@@ -21,6 +21,9 @@ struct Scan {
     opening: bool,
     /// A record that read well and then did not: taken as not there.
     distrusted: Option<u32>,
+    /// Something that is no record, behind the moved ones. A cut leaves that, and then a start comes before the next
+    /// record and says so; where none does, it was a record that was whole.
+    unread: Option<u32>,
 }
 
 #[derive(Clone, Copy)]
@@ -204,7 +207,8 @@ impl<F: NorFlash, const N: usize> Log<F, N> {
         let mut buffer: ValueBuffer = [0; _];
         let mut distrusted = None;
         for _ in 0..4 {
-            let mut scan = Scan { last: None, accepted: 0, written: 0, opening: false, distrusted };
+            let mut scan =
+                Scan { last: None, accepted: 0, written: 0, opening: false, distrusted, unread: None };
             self.addresses = Addresses::new();
             for behind in (0..self.in_use()).rev() {
                 let page = (self.newest + self.media.pages() - behind) % self.media.pages();
@@ -250,19 +254,21 @@ impl<F: NorFlash, const N: usize> Log<F, N> {
         let moved_end = start + first.or(second).ok_or(StoreError::Corrupt)?.moved_end;
         let end = self.media.programmed_end(start + RECORDS, self.end_of(page))?;
         (scan.written, scan.opening) = (end, false);
-        if scan.accepted == 0 || scan.last.is_none() {
+        if scan.accepted == 0 || (scan.last.is_none() && scan.unread.is_none()) {
             scan.accepted = moved_end;
         }
         let mut buffer: ValueBuffer = [0; _];
         let mut at = start + RECORDS;
         while at < end {
             let Some(header) = self.header(at, sequence)? else {
+                self.pass_over(at, at < moved_end, scan)?;
                 at += UNIT;
                 continue;
             };
             scan.written = scan.written.max((at + header.size()).min(self.end_of(page)));
             if scan.distrusted == Some(at) || self.read_value(at, &header, &mut buffer)?.is_none() {
                 // Its length says nothing: the header may not have read so when the next record was written.
+                self.pass_over(at, at < moved_end, scan)?;
                 at += UNIT;
                 continue;
             }
@@ -272,15 +278,33 @@ impl<F: NorFlash, const N: usize> Log<F, N> {
         Ok(())
     }
 
+    /// Goes on behind a unit in which no record begins.
+    fn pass_over(&mut self, at: u32, moved: bool, scan: &mut Scan) -> Result<(), StoreError> {
+        // Moved records stand close together, and the superblock was written after them.
+        if moved {
+            return Err(StoreError::Corrupt);
+        }
+        if !self.media.is_blank(at, at + UNIT)? {
+            scan.unread.get_or_insert(at);
+        }
+        Ok(())
+    }
+
     /// Takes a record that reads well, in the order of the log.
     fn admit(&mut self, header: Header, at: u32, moved: bool, scan: &mut Scan) -> Result<(), StoreError> {
         if header.is_start() {
             let since = u32::from(header.since) * UNIT;
             let page = self.media.page_of(since);
+            if scan.unread.take().is_some_and(|at| self.media.page_of(at) == page && at < since) {
+                return Err(StoreError::Corrupt);
+            }
             // What was not accepted then must not count now.
             scan.last.take_if(|last| self.media.page_of(last.at) != page || last.at >= since);
             scan.accepted = since;
             return Ok(());
+        }
+        if !moved && scan.unread.is_some() {
+            return Err(StoreError::Corrupt);
         }
         if header.is_opening() {
             scan.opening = true;

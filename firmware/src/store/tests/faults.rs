@@ -49,6 +49,44 @@ fn a_write_that_fails_changes_nothing_that_is_read_and_can_be_tried_again() {
 }
 
 #[test]
+fn g04_a_write_that_the_flash_did_not_take_is_no_success() {
+    let mut store = fresh();
+    store.set_pin(&pin(8)).unwrap();
+    let number = store.put_credential(&credential(1, 1, "old")).unwrap();
+    for _ in 0..3 {
+        store.flash_mut().forget_writes(true);
+        assert_eq!(store.set_pin(&pin(7)), Err(StoreError::Flash), "a retry that is not spent");
+        assert_eq!(store.delete_credential(number), Err(StoreError::Flash));
+        assert_eq!(store.update_user(number, &credential(1, 1, "new").user), Err(StoreError::Flash));
+        assert_eq!(store.next_sign_count(), Err(StoreError::Flash));
+        store.flash_mut().forget_writes(false);
+        store = open(store.into_flash());
+        assert_eq!(store.reading().pin(), Ok(Some(pin(8))));
+        assert_eq!(store.reading().credential(number), Ok(Some(credential(1, 1, "old"))));
+    }
+}
+
+#[test]
+fn g01_a_reset_is_not_done_on_a_flash_that_keeps_everything() {
+    for steps_before in 0..20 {
+        let mut store = fresh();
+        store.set_pin(&pin(8)).unwrap();
+        for _ in 0..steps_before {
+            if store.reset_step(&mut random()).unwrap() == ResetProgress::Done {
+                return;
+            }
+        }
+        store.flash_mut().forget_writes(true);
+        assert_eq!(store.reset_step(&mut random()), Err(StoreError::Flash), "step {steps_before}");
+        assert_eq!(store.reading().pin(), Err(StoreError::Wiping));
+        store.flash_mut().forget_writes(false);
+        while store.reset_step(&mut random()).unwrap() == ResetProgress::More {}
+        assert_eq!(store.reading().pin(), Ok(None));
+    }
+    panic!("a reset takes fewer steps");
+}
+
+#[test]
 fn g28_the_counter_rises_and_is_written_once_in_64_times() {
     let mut store = fresh();
     let mut last = 0;
@@ -175,4 +213,45 @@ fn geometries_that_cannot_be_used_are_refused() {
     refused(PowerCutFlash::<4, 4096, 129>::new());
     refused(PowerCutFlash::<4, 131_072, 9>::new());
     refused(PowerCutFlash::<4, 262_144, 2>::new());
+}
+
+#[test]
+fn g27_a_record_that_rotted_is_a_fault_and_not_the_one_before_it() {
+    let mut store = fresh();
+    store.set_pin(&pin(8)).unwrap();
+    let deleted = store.put_credential(&credential(1, 1, "deleted")).unwrap();
+    store.set_pin(&pin(1)).unwrap();
+    store.put_credential(&credential(2, 2, "kept")).unwrap();
+    store.delete_credential(deleted).unwrap();
+    let end = store.flash_mut().bytes()[..4096].iter().rposition(|byte| *byte != 0xff).unwrap() / 16 * 16;
+    // What is written last may have been cut: only of what stands before it is it known that it was whole.
+    store.put_credential(&credential(3, 3, "last")).unwrap();
+    let flash = store.into_flash();
+    let mut faults = 0;
+    for at in (144..end + 16).filter(|at| at % 16 != 6) {
+        let mut rotten = flash.clone();
+        rotten.rot(at, u8::try_from(at % 8).unwrap());
+        let Ok(mut store) = Store::<_, 32>::open(rotten, &mut random()) else {
+            faults += 1;
+            continue;
+        };
+        assert_eq!(store.reading().pin(), Ok(Some(pin(1))), "byte {at}");
+        assert_eq!(store.reading().credential_count(), 2, "byte {at}");
+    }
+    assert!(faults > 500, "{faults}");
+}
+
+#[test]
+fn g27_a_moved_record_that_rotted_is_a_fault() {
+    let mut store = Store::<_, 32>::open(PowerCutFlash::<4, 4096, 2>::new(), &mut random()).unwrap();
+    store.set_pin(&pin(1)).unwrap();
+    while store.flash_mut().bytes()[4096 + 16] == 0xff {
+        store.put_credential(&credential(1, 1, "x")).unwrap();
+    }
+    let flash = store.into_flash();
+    for at in 4096 + 144..4096 + 144 + 16 + 84 {
+        let mut rotten = flash.clone();
+        rotten.rot(at, 2);
+        assert_eq!(Store::<_, 32>::open(rotten, &mut random()).err(), Some(StoreError::Corrupt), "byte {at}");
+    }
 }

@@ -117,6 +117,20 @@ fn a_channel_of_another_connection_can_not_be_used() {
 }
 
 #[test]
+fn g08_a_channel_of_a_host_that_is_gone_can_not_be_used_by_another() {
+    let (_running, address) = start(Frontend::Tcp, Options::default());
+    let (mut a, mut b) = (host(address), host(address));
+    let of_a = open(&mut a);
+    let of_b = open(&mut b);
+    drop(a);
+    // However long the key takes to see that it is gone.
+    for _ in 0..100 {
+        assert_no_channel(&mut b, of_a);
+    }
+    assert_ping(&mut b, of_b);
+}
+
+#[test]
 fn a_host_that_does_not_read_is_given_up_and_does_not_stop_the_others() {
     let (_running, address) = start(Frontend::Tcp, Options::default());
     let (mut slow, mut quick) = (host(address), host(address));

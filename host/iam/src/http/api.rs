@@ -1,8 +1,10 @@
 //! The JSON endpoints. Their shapes are described in `API.md`.
 
+mod administration;
+
 use axum::{
     Json, Router,
-    extract::{FromRequest, Request, State},
+    extract::{FromRequest, Query, Request, State},
     http::StatusCode,
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -17,8 +19,11 @@ use super::{
     cookies::{self, Cookies},
 };
 use crate::{
+    names::DeviceName,
+    page::Wanted,
     refusal::{Code, Refusal},
     signin::{Claim, FirstStep},
+    totp,
 };
 
 pub(super) fn routes() -> Router<App> {
@@ -30,11 +35,13 @@ pub(super) fn routes() -> Router<App> {
         .route("/sign-out", post(sign_out))
         .route("/session", get(session))
         .route("/users", post(create_user))
+        .route("/hardware-tokens", get(hardware_tokens).post(import_tokens))
         .route("/mfa-devices", get(mfa_devices))
         .route("/mfa-devices/totp", post(create_totp))
         .route("/mfa-devices/totp/enable", post(enable_totp))
         .route("/mfa-devices/webauthn/options", post(webauthn_options))
         .route("/mfa-devices/webauthn", post(register_webauthn))
+        .merge(administration::routes())
         .fallback(no_such_endpoint)
         .method_not_allowed_fallback(no_such_endpoint)
 }
@@ -81,7 +88,7 @@ struct SignIn {
 
 async fn sign_in(State(app): State<App>, cookies: Cookies, Body(body): Body<SignIn>) -> Answer {
     let SignIn { account, user, password } = body;
-    let claim = Claim { account, user, password };
+    let claim = Claim { account, user, password, source: cookies.source.clone() };
     let step = app.run(move |iam| iam.check_password(&claim).inspect(|_| cookies.close(iam))).await?;
     Ok(match step {
         FirstStep::MfaRequired { id, devices } => {
@@ -104,7 +111,7 @@ struct OneCode {
 
 async fn sign_in_totp(State(app): State<App>, cookies: Cookies, Body(body): Body<OneCode>) -> Answer {
     let id = app.run(move |iam| {
-        let pending = iam.pending(cookies.pending.as_deref())?;
+        let pending = cookies.pending(iam)?;
         iam.sign_in_with_code(&pending, &body.serial, &body.code)
     });
     Ok(signed_in(&app, &id.await?))
@@ -121,7 +128,7 @@ async fn sign_in_webauthn_options(
     Body(body): Body<Choice>,
 ) -> Answer {
     let options = app.run(move |iam| {
-        let pending = iam.pending(cookies.pending.as_deref())?;
+        let pending = cookies.pending(iam)?;
         iam.begin_proof(&pending, body.serial.as_deref())
     });
     Ok(Json(options.await?).into_response())
@@ -134,7 +141,7 @@ struct Assertion {
 
 async fn sign_in_webauthn(State(app): State<App>, cookies: Cookies, Body(body): Body<Assertion>) -> Answer {
     let id = app.run(move |iam| {
-        let pending = iam.pending(cookies.pending.as_deref())?;
+        let pending = cookies.pending(iam)?;
         iam.sign_in_with_key(&pending, &body.credential)
     });
     Ok(signed_in(&app, &id.await?))
@@ -147,11 +154,11 @@ async fn sign_out(State(app): State<App>, cookies: Cookies) -> Response {
 
 async fn session(State(app): State<App>, cookies: Cookies) -> Answer {
     let body = app.run(move |iam| {
-        let caller = iam.signed_in(cookies.session.as_deref())?;
+        let caller = cookies.signed_in(iam)?;
         Ok(json!({
             "account": iam.account.as_str(),
             "user": caller.user.name,
-            "arn": iam.account.user_arn(&caller.user.name),
+            "arn": caller.user.arn(&iam.account),
             "administrator": caller.user.administrator,
             "mfa": caller.mfa_serial.is_some(),
             "mfa_serial": caller.mfa_serial,
@@ -169,7 +176,7 @@ struct NewUser {
 async fn create_user(State(app): State<App>, cookies: Cookies, Body(body): Body<NewUser>) -> Answer {
     let user = body.user.clone();
     let arn = app.run(move |iam| {
-        let caller = iam.signed_in(cookies.session.as_deref())?;
+        let caller = cookies.signed_in(iam)?;
         iam.create_user(&caller, &body.user, &body.password)
     });
     Ok((StatusCode::CREATED, Json(json!({"user": user, "arn": arn.await?}))).into_response())
@@ -177,7 +184,7 @@ async fn create_user(State(app): State<App>, cookies: Cookies, Body(body): Body<
 
 async fn mfa_devices(State(app): State<App>, cookies: Cookies) -> Answer {
     let devices = app.run(move |iam| {
-        let caller = iam.signed_in(cookies.session.as_deref())?;
+        let caller = cookies.signed_in(iam)?;
         iam.devices_of(&caller)
     });
     Ok(Json(json!({"devices": devices.await?})).into_response())
@@ -190,8 +197,8 @@ struct Name {
 
 async fn create_totp(State(app): State<App>, cookies: Cookies, Body(body): Body<Name>) -> Answer {
     let setup = app.run(move |iam| {
-        let caller = iam.signed_in(cookies.session.as_deref())?;
-        iam.create_app(&caller, &body.name)
+        let caller = cookies.signed_in(iam)?;
+        iam.begin_app(&caller, &body.name)
     });
     let setup = setup.await?;
     let body = json!({
@@ -207,19 +214,50 @@ struct TwoCodes {
     serial: String,
     code1: String,
     code2: String,
+    /// For a hardware token.
+    name: Option<String>,
 }
 
 async fn enable_totp(State(app): State<App>, cookies: Cookies, Body(body): Body<TwoCodes>) -> Answer {
     let device = app.run(move |iam| {
-        let caller = iam.signed_in(cookies.session.as_deref())?;
-        iam.enable_app(&caller, &body.serial, &body.code1, &body.code2)
+        let caller = cookies.signed_in(iam)?;
+        let name = body.name.as_deref().map(DeviceName::parse).transpose()?;
+        let codes = totp::TwoCodes { serial: &body.serial, first: &body.code1, second: &body.code2 };
+        iam.enable_own(&caller, name.as_ref().map(DeviceName::as_str), &codes)
     });
     Ok(Json(device.await?).into_response())
 }
 
+#[derive(Deserialize)]
+struct TokenFile {
+    file: Zeroizing<String>,
+}
+
+async fn import_tokens(State(app): State<App>, cookies: Cookies, Body(body): Body<TokenFile>) -> Answer {
+    let done = app.run(move |iam| {
+        let caller = cookies.signed_in(iam)?;
+        iam.import_own(&caller, &body.file)
+    });
+    Ok((StatusCode::CREATED, Json(done.await?)).into_response())
+}
+
+#[derive(Deserialize)]
+struct After {
+    marker: Option<String>,
+}
+
+async fn hardware_tokens(State(app): State<App>, cookies: Cookies, Query(query): Query<After>) -> Answer {
+    let page = app.run(move |iam| {
+        let caller = cookies.signed_in(iam)?;
+        iam.tokens(&iam.actor(&caller), Wanted::parse(query.marker.as_deref(), None)?)
+    });
+    let page = page.await?;
+    Ok(Json(json!({"tokens": page.items, "marker": page.marker})).into_response())
+}
+
 async fn webauthn_options(State(app): State<App>, cookies: Cookies, Body(body): Body<Name>) -> Answer {
     let options = app.run(move |iam| {
-        let caller = iam.signed_in(cookies.session.as_deref())?;
+        let caller = cookies.signed_in(iam)?;
         iam.begin_registration(&caller, &body.name)
     });
     Ok(Json(options.await?).into_response())
@@ -237,7 +275,7 @@ async fn register_webauthn(
     Body(body): Body<Registration>,
 ) -> Answer {
     let device = app.run(move |iam| {
-        let caller = iam.signed_in(cookies.session.as_deref())?;
+        let caller = cookies.signed_in(iam)?;
         iam.register_key(&caller, &body.name, &body.credential)
     });
     Ok((StatusCode::CREATED, Json(device.await?)).into_response())

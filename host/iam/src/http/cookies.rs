@@ -2,22 +2,26 @@
 //!
 //! Browsers share cookies between the ports of `localhost`, so the names carry the port.
 
-use std::convert::Infallible;
+use std::{convert::Infallible, net::SocketAddr};
 
 use axum::{
-    extract::FromRequestParts,
+    extract::{ConnectInfo, FromRequestParts},
     http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts},
     response::AppendHeaders,
 };
 
 use super::App;
-use crate::iam::Iam;
+use crate::{
+    events::Source,
+    iam::{Iam, Pending, SignedIn},
+    refusal::Refusal,
+};
 
-/// The ids that a request brought.
-#[derive(Default)]
+/// The ids that a request brought, and where it came from.
 pub(super) struct Cookies {
-    pub(super) pending: Option<String>,
-    pub(super) session: Option<String>,
+    pending: Option<String>,
+    session: Option<String>,
+    pub(super) source: Source,
 }
 
 impl FromRequestParts<App> for Cookies {
@@ -25,11 +29,22 @@ impl FromRequestParts<App> for Cookies {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Infallible> {
         let (pending, session) = names(&app.0);
-        Ok(Self { pending: find(&parts.headers, &pending), session: find(&parts.headers, &session) })
+        let (pending, session) = (find(&parts.headers, &pending), find(&parts.headers, &session));
+        Ok(Self { pending, session, source: source(parts) })
     }
 }
 
 impl Cookies {
+    /// The pending sign-in.
+    pub(super) fn pending(&self, iam: &Iam) -> Result<Pending, Refusal> {
+        iam.pending(self.pending.as_deref(), self.source.clone())
+    }
+
+    /// The session.
+    pub(super) fn signed_in(&self, iam: &Iam) -> Result<SignedIn, Refusal> {
+        iam.signed_in(self.session.as_deref(), self.source.clone())
+    }
+
     /// Ends the sessions of both cookies.
     pub(super) fn close(&self, iam: &Iam) {
         for id in [&self.pending, &self.session].into_iter().flatten() {
@@ -48,6 +63,14 @@ pub(super) fn set(iam: &Iam, pending: Option<&str>, session: Option<&str>) -> Se
         (header::SET_COOKIE, cookie(&pending_name, pending)),
         (header::SET_COOKIE, cookie(&session_name, session)),
     ])
+}
+
+/// Where a request came from.
+pub(super) fn source(parts: &Parts) -> Source {
+    let address = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+    let agent = parts.headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
+    // What goes into the log must not be as long as someone likes.
+    Source { address, agent: agent.unwrap_or_default().chars().take(256).collect() }
 }
 
 fn cookie(name: &str, id: Option<&str>) -> HeaderValue {

@@ -1,7 +1,8 @@
 //! Who may ask at all: requests to this host, from this origin. And the headers of every answer.
 //!
 //! The host is checked because a page of a foreign name that resolves to 127.0.0.1 (DNS rebinding) would
-//! otherwise share the console's origin; the origin because cookies do not tell who asks.
+//! otherwise share the console's origin; the origin because cookies do not tell who asks. AWS's API (`POST /`)
+//! is for programs, which sign what they ask: it takes no cookie, and nothing from a browser.
 
 use axum::{
     extract::{Request, State},
@@ -11,14 +12,16 @@ use axum::{
 };
 
 use super::{App, api::ApiError, console::PageError};
-use crate::refusal::Refusal;
+use crate::{aws::Answer, refusal::Refusal};
 
 /// Checks a request, passes it on, and adds the headers.
 pub(super) async fn check(State(app): State<App>, request: Request, next: Next) -> Response {
     let is_api = request.uri().path().starts_with("/api/");
+    let is_aws = is_aws(&request);
     let mut response = match judge(&app.0.console_url, &request) {
         Verdict::Pass => next.run(request).await,
         Verdict::Redirect(to) => Redirect::temporary(&to).into_response(),
+        Verdict::Refuse(refusal) if is_aws => Answer::refused(&refusal).into_response(),
         Verdict::Refuse(refusal) if is_api => ApiError(refusal).into_response(),
         Verdict::Refuse(refusal) => PageError(refusal).into_response(),
     };
@@ -44,6 +47,14 @@ fn judge(console_url: &str, request: &Request) -> Verdict {
     if request.uri().authority().is_some_and(|authority| !is(authority.as_str(), host)) {
         return foreign();
     }
+    if is_aws(request) {
+        if request.headers().contains_key(header::ORIGIN) {
+            return Verdict::Refuse(Refusal::denied(
+                "AWS's API is for programs: a browser's requests are refused.",
+            ));
+        }
+        return if is(host, own_host) || is(host, &by_number) { Verdict::Pass } else { foreign() };
+    }
     if request.headers().contains_key(header::ORIGIN) || !is_safe(request.method()) {
         let origin = only(request.headers(), &header::ORIGIN);
         if origin != Some(console_url) {
@@ -62,6 +73,11 @@ fn judge(console_url: &str, request: &Request) -> Verdict {
     foreign()
 }
 
+/// AWS's API and nothing else of the console.
+fn is_aws(request: &Request) -> bool {
+    request.method() == Method::POST && request.uri().path() == "/"
+}
+
 fn is_safe(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD)
 }
@@ -77,7 +93,7 @@ fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
 const HEADERS: [(HeaderName, &str); 7] = [
     (
         header::CONTENT_SECURITY_POLICY,
-        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; form-action 'self'; \
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; \
          base-uri 'none'; frame-ancestors 'none'",
     ),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),

@@ -1,9 +1,17 @@
 //! Over a real loopback socket, as a script or browser would.
 
+mod attestation;
 mod authenticator;
+mod aws;
 mod console;
+mod events;
 mod guard;
+mod keys;
+mod kill;
+mod lockout;
+mod removal;
 mod signin;
+mod tokens;
 mod webauthn;
 
 use std::collections::HashMap;
@@ -38,9 +46,21 @@ struct Answer {
 
 impl World {
     fn new() -> Self {
+        Self::with(|config| config)
+    }
+
+    fn with(change: impl FnOnce(Config) -> Config) -> Self {
         let hands = Hands::new();
-        let running = Server::start(Config { clock: hands.clock(), ..Config::ephemeral() }).unwrap();
-        Self { running, hands }
+        let config = change(Config { clock: hands.clock(), ..Config::ephemeral() });
+        Self { running: Server::start(config).unwrap(), hands }
+    }
+
+    /// The administrator, signed in without MFA.
+    fn administrator(&self) -> Client {
+        let mut client = self.client();
+        let secret = self.running.administrator.clone().unwrap();
+        client.sign_in(&secret.user, &secret.password).ok();
+        client
     }
 
     fn client(&self) -> Client {

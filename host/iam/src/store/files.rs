@@ -30,6 +30,17 @@ pub(super) fn make_private(path: &Path) -> Result<(), Error> {
     }
 }
 
+/// Makes an empty file, or refuses to when there is one.
+pub(super) fn create_private(path: &Path) -> Result<(), Error> {
+    create_new(path).map(drop).map_err(at(path))
+}
+
+/// Brings a file and its name to the disk.
+pub(super) fn sync(path: &Path) -> Result<(), Error> {
+    File::open(path).and_then(|file| file.sync_all()).map_err(at(path))?;
+    sync_directory(path)
+}
+
 /// The key in the file, or `None` when there is no file.
 pub(super) fn read_key(path: &Path) -> Result<Option<Zeroizing<[u8; 32]>>, Error> {
     let file = match File::open(path) {
@@ -49,11 +60,15 @@ pub(super) fn create_key(path: &Path) -> Result<Zeroizing<[u8; 32]>, Error> {
     let mut file = create_new(path).map_err(at(path))?;
     file.write_all(key.as_slice()).map_err(at(path))?;
     file.sync_all().map_err(at(path))?;
-    if let Some(directory) = path.parent() {
-        let opened = File::open(directory).map_err(at(directory))?;
-        opened.sync_all().map_err(at(directory))?;
-    }
+    sync_directory(path)?;
     Ok(key)
+}
+
+fn sync_directory(path: &Path) -> Result<(), Error> {
+    let Some(directory) = path.parent() else { return Ok(()) };
+    // A path of one name is in the current directory.
+    let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
+    File::open(directory).and_then(|opened| opened.sync_all()).map_err(at(directory))
 }
 
 fn create_new(path: &Path) -> io::Result<File> {

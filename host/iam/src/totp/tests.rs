@@ -1,5 +1,11 @@
+use data_encoding::BASE32_NOPAD;
+
 use super::*;
-use crate::testing::{Hands, another_user, code, iam};
+use crate::{
+    iam::SignedIn,
+    testing::{Hands, another_user, code, iam},
+    virtual_device::Setup,
+};
 
 /// An app in use, whose last accepted step is the current one.
 fn enabled(iam: &Iam, caller: &SignedIn, hands: &Hands, name: &str) -> Setup {

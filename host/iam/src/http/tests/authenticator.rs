@@ -21,6 +21,18 @@ pub(super) struct Key {
     pub(super) algorithm: i32,
     pub(super) cross_origin: bool,
     pub(super) packed: bool,
+    pub(super) aaguid: [u8; 16],
+    /// Signs attestations in the key's stead, with its certificate.
+    pub(super) maker: Option<Maker>,
+    /// Whether the client says that the AppID was used.
+    pub(super) app_id: bool,
+}
+
+/// A batch key and its certificate.
+#[derive(Clone)]
+pub(super) struct Maker {
+    pub(super) signing: SigningKey,
+    pub(super) certificate: Vec<u8>,
 }
 
 impl Key {
@@ -36,6 +48,9 @@ impl Key {
             algorithm: ES256,
             cross_origin: false,
             packed: true,
+            aaguid: [0x4b; 16],
+            maker: None,
+            app_id: false,
         }
     }
 
@@ -44,8 +59,14 @@ impl Key {
         let client_data = self.client_data("webauthn.create", options);
         let authenticator_data = self.attested_data();
         let signature = self.sign(&authenticator_data, &client_data);
-        let (format, statement) = if self.packed {
-            let algorithm = self.algorithm;
+        let algorithm = self.algorithm;
+        let (format, statement) = if let Some(Maker { signing, certificate }) = &self.maker {
+            let by = Self { signing: signing.clone(), ..self.clone() };
+            let (signature, chain) =
+                (by.sign(&authenticator_data, &client_data), Cbor::Bytes(certificate.clone()));
+            let statement = cbor!({"alg" => ES256, "sig" => Cbor::Bytes(signature), "x5c" => vec![chain]});
+            ("packed", statement.unwrap())
+        } else if self.packed {
             ("packed", cbor!({"alg" => algorithm, "sig" => Cbor::Bytes(signature)}).unwrap())
         } else {
             ("none", Cbor::Map(vec![]))
@@ -90,7 +111,7 @@ impl Key {
             "id": text(&self.id),
             "rawId": text(&self.id),
             "type": "public-key",
-            "clientExtensionResults": {},
+            "clientExtensionResults": if self.app_id { json!({"appid": true}) } else { json!({}) },
             "response": response,
         })
     }
@@ -113,7 +134,7 @@ impl Key {
         let algorithm = self.algorithm;
         let key = cbor!({1 => 2, 3 => algorithm, -1 => 1, -2 => Cbor::Bytes(x), -3 => Cbor::Bytes(y)});
         let mut data = self.head(self.flags | ATTESTED, self.counter);
-        data.extend([0x4b; 16]);
+        data.extend(self.aaguid);
         data.extend(u16::try_from(self.id.len()).unwrap().to_be_bytes());
         data.extend(&self.id);
         ciborium::into_writer(&key.unwrap(), &mut data).unwrap();
@@ -136,5 +157,6 @@ pub(super) fn bytes(text: &Value) -> Vec<u8> {
 }
 
 pub(super) const USER_PRESENT: u8 = 0x01;
+pub(super) const USER_VERIFIED: u8 = 0x04;
 const ATTESTED: u8 = 0x40;
 const ES256: i32 = -7;

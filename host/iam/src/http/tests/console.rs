@@ -1,7 +1,7 @@
 use super::*;
 
 /// The token in the forms of a page.
-fn csrf(page: &Answer) -> String {
+pub(super) fn csrf(page: &Answer) -> String {
     let (_, rest) = page.text.split_once("name=\"csrf\" value=\"").unwrap();
     rest.split_once('"').unwrap().0.to_owned()
 }
@@ -42,7 +42,7 @@ fn an_app_is_assigned_and_proven_with_forms_alone() {
     assert_eq!(swapped.status, 403);
     assert!(swapped.text.contains("role=\"alert\""));
     let fields = [("csrf", token.as_str()), ("serial", &serial), ("code1", &code1), ("code2", &code2)];
-    assert_eq!(location(&client.form("/mfa/app", &fields)), "/security-credentials");
+    assert_eq!(location(&client.form("/mfa/app", &fields)), "/security-credentials?done=assigned");
     assert!(client.get("/security-credentials").text.contains(&serial));
 
     world.hands.advance(90);

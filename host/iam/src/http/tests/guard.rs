@@ -137,3 +137,24 @@ fn an_unknown_endpoint_or_method_is_no_such_entity() {
     client.get("/api/sign-in").refused(404, "NoSuchEntity");
     assert_eq!(client.get("/nowhere").status, 404);
 }
+
+#[test]
+fn where_there_is_ipv6_localhost_is_this_server_under_either_address() {
+    let world = World::new();
+    let port: u16 = port(&world).parse().unwrap();
+    let Ok(mut stream) = TcpStream::connect((std::net::Ipv6Addr::LOCALHOST, port)) else {
+        assert!(std::net::TcpListener::bind((std::net::Ipv6Addr::LOCALHOST, 0)).is_err());
+        return;
+    };
+    let ask =
+        |host: &str| format!("GET /sign-in HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n");
+    stream.write_all(ask("localhost").as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    let mut stream = TcpStream::connect((std::net::Ipv6Addr::LOCALHOST, port)).unwrap();
+    stream.write_all(ask("evil.example").as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
+}

@@ -1,0 +1,28 @@
+//! The local IAM alone: `cargo run -p keywright-iam --example serve -- --json [--listen ADDR] [--data DIR]`.
+//!
+//! The first line is one JSON object; it stays until it is ended.
+
+use std::{env, error::Error, io::Write as _};
+
+use keywright_iam::{Config, Server};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut config = Config::ephemeral();
+    let mut arguments = env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        let mut value = || arguments.next().ok_or(format!("{argument} needs a value"));
+        match argument.as_str() {
+            "--json" | "--ephemeral" => {}
+            "--data" => config = Config { listen: config.listen, ..Config::in_directory(value()?) },
+            "--listen" => config.listen = value()?.parse()?,
+            other => return Err(format!("unknown argument {other}").into()),
+        }
+    }
+    let mut told = Ok(());
+    Server::serve(config, |running| {
+        told = serde_json::to_string(running)
+            .map_err(std::io::Error::from)
+            .and_then(|line| writeln!(std::io::stdout(), "{line}"));
+    })?;
+    Ok(told?)
+}
