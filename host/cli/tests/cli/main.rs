@@ -1,12 +1,6 @@
 //! The real command against a virtual key that it runs itself.
 #![cfg(all(unix, feature = "emulator"))]
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::cast_possible_truncation,
-    reason = "a test fails by panicking"
-)]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod credentials;
 mod failures;
