@@ -98,6 +98,8 @@ fn every_example_of_the_document_has_the_shape_of_a_real_run() {
         "keywright iam serve".to_owned(),
         crate::harness::Serving::start(&["iam", "serve", "--ephemeral", "--json"]).json(),
     );
+    #[cfg(all(feature = "emulator", feature = "iam"))]
+    shapes.insert("keywright demo".to_owned(), parsed(&keywright(&["demo", "--json"])));
 
     let examples = examples();
     for (name, example) in &examples {
