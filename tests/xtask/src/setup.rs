@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::{
-    python,
+    lab, python,
     run::{Log, Outcome, Project, Stop, answers, skipped},
     thumb,
 };
@@ -40,6 +40,16 @@ const NEEDS: &[Need] = &[
             format!("python3 -m venv {venv} && {venv}/bin/pip install -r {list} && cp {list} {venv}/")
         },
         install: install_packages,
+    },
+    Need {
+        what: "the Linux lab",
+        is_met: |_| match lab::require() {
+            Ok(()) => Ok(true),
+            Err(Stop::Skipped { .. }) => Ok(false),
+            Err(stop) => Err(stop),
+        },
+        by_hand: lab::by_hand,
+        install: install_lab,
     },
 ];
 
@@ -103,6 +113,17 @@ fn install_packages(project: &Project, log: &Log, manner: Manner) -> Outcome {
         log.run(&mut apt(project, &["install", "-y", "-qq", "--no-install-recommends", "python3-venv"]))?;
     }
     python::install(project, log)
+}
+
+/// The guest's kernel, QEMU and the clients: packages of the whole machine, so only where set-up was told to.
+fn install_lab(project: &Project, log: &Log, manner: Manner) -> Outcome {
+    if !manner.system || !answers(project.command("apt-get").arg("--version")) {
+        return lab::require();
+    }
+    log.run(&mut apt(project, &["update", "-qq"]))?;
+    let mut install = apt(project, &["install", "-y", "-qq", "--no-install-recommends"]);
+    log.run(install.args(lab::PACKAGES))?;
+    lab::require()
 }
 
 /// apt-get that asks nothing, through sudo where it must be.
