@@ -1,0 +1,52 @@
+//! Who the virtual key says it is.
+
+use keywright_firmware::ctaphid::DeviceVersion;
+use keywright_firmware::identity::{Attestation as Statement, Identity};
+
+/// The AAGUID of every virtual key, drawn at random once: `be2125b5-2505-45e8-8d39-a1dbf109bbc4`, a version 4 UUID. It
+/// says "a Keywright key that is a program", and nothing about which one (G20).
+pub const AAGUID: [u8; 16] =
+    [0xbe, 0x21, 0x25, 0xb5, 0x25, 0x05, 0x45, 0xe8, 0x8d, 0x39, 0xa1, 0xdb, 0xf1, 0x09, 0xbb, 0xc4];
+
+/// How the virtual key attests its credentials.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Attestation {
+    /// `packed`, signed by the credential's own key.
+    #[default]
+    PackedSelf,
+    /// `none`.
+    None,
+}
+
+/// The identity of the virtual key in this version.
+pub(crate) fn identity(attestation: Attestation) -> Identity {
+    let [major, minor, build] =
+        [env!("CARGO_PKG_VERSION_MAJOR"), env!("CARGO_PKG_VERSION_MINOR"), env!("CARGO_PKG_VERSION_PATCH")]
+            .map(|part| part.parse().unwrap_or(u8::MAX));
+    Identity {
+        aaguid: AAGUID,
+        firmware_version: u32::from_be_bytes([0, major, minor, build]),
+        device_version: DeviceVersion { major, minor, build },
+        attestation: match attestation {
+            Attestation::PackedSelf => Statement::PackedSelf,
+            Attestation::None => Statement::None,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_part_of_the_crates_version_fits_and_is_told() {
+        let DeviceVersion { major, minor, build } = identity(Attestation::None).device_version;
+        assert_eq!(format!("{major}.{minor}.{build}"), env!("CARGO_PKG_VERSION"));
+    }
+
+    #[test]
+    fn g20_the_aaguid_is_a_random_uuid_and_the_same_for_every_key() {
+        assert_eq!((AAGUID[6] >> 4, AAGUID[8] >> 6), (4, 2), "version and variant of a random UUID");
+        assert_eq!(identity(Attestation::PackedSelf).aaguid, identity(Attestation::None).aaguid);
+    }
+}
