@@ -9,7 +9,7 @@ use std::thread::{self, JoinHandle};
 use crate::control::Control;
 use crate::error::{Error, Stopped};
 use crate::flash::Flash;
-use crate::frontend::{Datagrams, Frontend, Listener, Reader, Shared};
+use crate::frontend::{Datagrams, Frontend, Listener, Port, Reader, Shared};
 use crate::handle::Handle;
 use crate::identity::{Attestation, identity};
 use crate::input::INPUTS;
@@ -63,6 +63,7 @@ struct Bound {
     datagrams: Vec<Datagrams>,
     writers: Vec<UdpSocket>,
     listeners: Vec<Listener>,
+    ports: Vec<Port>,
 }
 
 impl Emulator {
@@ -82,10 +83,11 @@ impl Emulator {
         let (inputs, waiting) = sync_channel(INPUTS);
         let finger = Finger::new(options.touch, &inputs);
         let mut key = VirtualKey::new(identity(options.attestation), flash, finger)?;
-        let mut bound = Bound::bind(&options.frontends, options.allow_remote)?;
+        let shared = Shared::new(inputs);
+        let mut bound = Bound::bind(&options.frontends, options.allow_remote, &shared)?;
         key.set_sockets(std::mem::take(&mut bound.writers));
         let control = options.control.as_deref().map(Control::bind).transpose()?;
-        let shared = Shared::new(inputs);
+        key.set_ports(std::mem::take(&mut bound.ports))?;
         let handle = Handle::new(shared.clone());
         let thread = thread::Builder::new().name("key".into()).spawn(move || key.run(&waiting));
         let thread = Some(thread.map_err(|_| Error::Thread)?);
@@ -175,7 +177,7 @@ impl Drop for Running {
 }
 
 impl Bound {
-    fn bind(frontends: &[Frontend], allow_remote: bool) -> Result<Self, Error> {
+    fn bind(frontends: &[Frontend], allow_remote: bool, shared: &Shared) -> Result<Self, Error> {
         let mut bound = Self::default();
         for frontend in frontends {
             bound.frontends.push(match *frontend {
@@ -191,6 +193,10 @@ impl Bound {
                     let address = listener.address;
                     bound.listeners.push(listener);
                     Frontend::Tcp(address)
+                }
+                Frontend::Uhid => {
+                    bound.ports.push(Port::new(shared.clone()));
+                    Frontend::Uhid
                 }
             });
         }
