@@ -203,3 +203,6 @@ impl Bound {
         Ok(bound)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -22,6 +22,8 @@ use embedded_storage::nor_flash::{
 
 pub use file::StateError;
 use journal::Journal;
+#[cfg(test)]
+pub(crate) use tests::TestDisk;
 
 /// Bytes of a sector.
 pub const SECTOR_SIZE: usize = 4096;

@@ -3,10 +3,9 @@
 use keywright_firmware::ctaphid::DeviceVersion;
 use keywright_firmware::identity::{Attestation as Statement, Identity};
 
-/// The AAGUID of every virtual key, drawn at random once: `be2125b5-2505-45e8-8d39-a1dbf109bbc4`, a version 4 UUID. It
+/// The AAGUID of every virtual key, drawn at random once: `dd69d6e3-cd4e-43b1-80f2-88a53fa9a995`, a version 4 UUID. It
 /// says "a Keywright key that is a program", and nothing about which one (G20).
-pub const AAGUID: [u8; 16] =
-    [0xbe, 0x21, 0x25, 0xb5, 0x25, 0x05, 0x45, 0xe8, 0x8d, 0x39, 0xa1, 0xdb, 0xf1, 0x09, 0xbb, 0xc4];
+pub const AAGUID: [u8; 16] = 0xdd69_d6e3_cd4e_43b1_80f2_88a5_3fa9_a995_u128.to_be_bytes();
 
 /// How the virtual key attests its credentials.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

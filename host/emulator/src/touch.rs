@@ -113,13 +113,12 @@ impl Finger {
     /// A finger; what the user answers comes back as an input.
     pub(crate) fn new(policy: TouchPolicy, inputs: &SyncSender<Input>) -> Self {
         let how = match policy {
-            // A touch counts only if it is later than the request, and the key's clock counts milliseconds.
-            TouchPolicy::Auto => How::Itself(Answer::Touch, Millis(1)),
+            TouchPolicy::Auto => How::Itself(Answer::Touch, NEXT),
             TouchPolicy::After(time) => {
                 let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-                How::Itself(Answer::Touch, Millis(millis.max(1)))
+                How::Itself(Answer::Touch, Millis(millis.saturating_add(NEXT.0)))
             }
-            TouchPolicy::Deny => How::Itself(Answer::Decline, Millis(1)),
+            TouchPolicy::Deny => How::Itself(Answer::Decline, NEXT),
             TouchPolicy::Manual => How::Manual,
             TouchPolicy::Prompt(ask) => How::Ask(ask_on_a_thread(ask, inputs.clone())),
         };
@@ -140,11 +139,14 @@ impl Finger {
         self.wish.as_ref().and_then(|wish| wish.due)
     }
 
-    /// What the finger does now, once.
+    /// What the finger does now; again after a while, if the key still wants it: U2F leaves no request that could be
+    /// declined, and one that comes later is no new wish while the old one lasts.
     pub(crate) fn take_due(&mut self, now: Instant) -> Option<Answer> {
         let How::Itself(answer, _) = self.how else { return None };
         let wish = self.wish.as_mut()?;
-        wish.due.take_if(|due| *due <= now).map(|_| answer)
+        wish.due.filter(|due| *due <= now)?;
+        wish.due = Some(now + AGAIN);
+        Some(answer)
     }
 
     /// Whether the prompt of this number is the one that the key waits for.
@@ -196,4 +198,57 @@ fn ask_on_a_thread(mut ask: Ask, inputs: SyncSender<Input>) -> Sender<(u64, Prom
         }
     });
     prompts
+}
+
+/// A touch counts only if it is later than the request, and the key's clock shows whole milliseconds.
+const NEXT: Millis = Millis(1);
+const AGAIN: Millis = Millis(100);
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::sync_channel;
+
+    use super::*;
+
+    fn finger(policy: TouchPolicy) -> Finger {
+        Finger::new(policy, &sync_channel(1).0)
+    }
+
+    const fn at(millis: u64) -> Instant {
+        Instant::from_millis(millis)
+    }
+
+    #[test]
+    fn a_touch_is_later_than_the_wish_for_it() {
+        let mut finger = finger(TouchPolicy::Auto);
+        finger.watch(true, at(5));
+        assert_eq!(finger.take_due(at(5)), None);
+        assert_eq!(finger.poll_timeout(), Some(at(6)));
+        assert_eq!(finger.take_due(at(6)), Some(Answer::Touch));
+    }
+
+    #[test]
+    fn what_is_not_wanted_any_more_is_not_touched() {
+        let mut finger = finger(TouchPolicy::Auto);
+        finger.watch(true, at(5));
+        finger.watch(false, at(5));
+        assert_eq!((finger.poll_timeout(), finger.take_due(at(1000))), (None, None));
+    }
+
+    #[test]
+    fn a_wish_that_goes_on_is_answered_again_and_not_at_once() {
+        let mut finger = finger(TouchPolicy::Deny);
+        finger.watch(true, at(0));
+        assert_eq!(finger.take_due(at(1)), Some(Answer::Decline));
+        finger.watch(true, at(1));
+        assert_eq!(finger.take_due(at(100)), None);
+        assert_eq!(finger.take_due(at(101)), Some(Answer::Decline));
+    }
+
+    #[test]
+    fn a_hand_is_never_due() {
+        let mut finger = finger(TouchPolicy::Manual);
+        finger.watch(true, at(0));
+        assert_eq!((finger.poll_timeout(), finger.take_due(at(60_000))), (None, None));
+    }
 }

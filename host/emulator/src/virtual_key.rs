@@ -206,17 +206,17 @@ impl VirtualKey {
         Ok(is_wanted)
     }
 
-    /// After every step: first what was written becomes durable, then what the key says goes out.
+    /// After every step: first what was written becomes durable, then what the key says goes out. Between the two, the finger
+    /// sees what is wanted: a host that has its answer finds no prompt for it.
     fn settle(&mut self, asker: Option<(ChannelId, Peer)>) -> Result<(), Error> {
         self.flash.commit()?;
+        let shown = self.plugged.as_ref().map(|plugged| plugged.key.indication());
+        self.finger.watch(matches!(shown, Some(Shown::TouchWanted(_))), self.now());
         while let Some(report) = self.plugged.as_mut().and_then(|plugged| plugged.key.poll_transmit()) {
             if let Some(peer) = self.routes.recipient(&report, asker) {
                 self.send(peer, &report);
             }
         }
-        let now = self.now();
-        let shown = self.plugged.as_ref().map(|plugged| plugged.key.indication());
-        self.finger.watch(matches!(shown, Some(Shown::TouchWanted(_))), now);
         Ok(())
     }
 

@@ -219,6 +219,30 @@ fn a_damaged_file_is_refused_and_left_as_it_is() {
     }
 }
 
+/// A disk that a test looks at and breaks.
+pub(crate) struct TestDisk(Disk);
+
+impl TestDisk {
+    /// A disk with a flash of 16 sectors.
+    pub(crate) fn new() -> Self {
+        Self(Disk::over(Disk::blank(16), usize::MAX))
+    }
+
+    pub(crate) fn flash(&self) -> Flash {
+        self.0.flash(16).unwrap()
+    }
+
+    /// From now on, nothing can be written.
+    pub(crate) fn break_down(&self) {
+        self.0.0.lock().unwrap().left = 0;
+    }
+
+    /// Whether these bytes would be found after a power cut.
+    pub(crate) fn has_durable(&self, bytes: &[u8]) -> bool {
+        self.0.0.lock().unwrap().durable.windows(bytes.len()).any(|window| window == bytes)
+    }
+}
+
 /// A disk that loses power at its `left`-th operation. What was not synced by then is there in any subset of blocks.
 #[derive(Clone, Debug)]
 struct Disk(Arc<Mutex<Platter>>);
@@ -245,14 +269,14 @@ impl Disk {
         })))
     }
 
-    fn blank() -> Vec<u8> {
-        let mut bytes = vec![0; usize::try_from(file_size(FEW)).unwrap()];
-        bytes[4096..4096 * (1 + FEW as usize)].fill(0xff);
+    fn blank(sectors: u32) -> Vec<u8> {
+        let mut bytes = vec![0; usize::try_from(file_size(sectors)).unwrap()];
+        bytes[4096..4096 * (1 + sectors as usize)].fill(0xff);
         bytes
     }
 
-    fn flash(&self) -> io::Result<Flash> {
-        let (journal, cells) = Journal::recover(Box::new(self.clone()), FEW)?;
+    fn flash(&self, sectors: u32) -> io::Result<Flash> {
+        let (journal, cells) = Journal::recover(Box::new(self.clone()), sectors)?;
         Ok(Flash::over(cells, Some(journal)))
     }
 
@@ -331,7 +355,7 @@ fn work(flash: &mut Flash, seed: &mut u64) {
 
 /// Runs until the power is cut; gives the last state that was acknowledged, and the one that may count.
 fn run_until_cut(disk: &Disk, seed: &mut u64) -> Option<[Vec<u8>; 2]> {
-    let mut flash = disk.flash().ok()?;
+    let mut flash = disk.flash(FEW).ok()?;
     let mut acknowledged = cells(&mut flash);
     loop {
         work(&mut flash, seed);
@@ -346,7 +370,7 @@ fn run_until_cut(disk: &Disk, seed: &mut u64) -> Option<[Vec<u8>; 2]> {
 #[test]
 fn g26_a_crash_of_the_machine_leaves_the_state_of_a_commit_and_loses_none_that_was_acknowledged() {
     let mut seed = 26;
-    let mut bytes = Disk::blank();
+    let mut bytes = Disk::blank(FEW);
     let mut expected = [vec![0xff; 4096 * FEW as usize], Vec::new()];
     let mut counted = [0; 2];
     for _ in 0..3000 {
@@ -357,7 +381,7 @@ fn g26_a_crash_of_the_machine_leaves_the_state_of_a_commit_and_loses_none_that_w
             expected = states;
         }
         bytes = disk.after_power_cut(&mut seed);
-        let found = cells(&mut Disk::over(bytes.clone(), usize::MAX).flash().unwrap());
+        let found = cells(&mut Disk::over(bytes.clone(), usize::MAX).flash(FEW).unwrap());
         let which = expected.iter().position(|state| *state == found);
         counted[which.expect("the state of a commit")] += 1;
         expected = [found, Vec::new()];
@@ -368,8 +392,8 @@ fn g26_a_crash_of_the_machine_leaves_the_state_of_a_commit_and_loses_none_that_w
 #[test]
 fn g27_a_disk_that_can_not_be_written_fails_the_commit_and_everything_after_it() {
     for left in 0..3 {
-        let disk = Disk::over(Disk::blank(), usize::MAX);
-        let mut flash = disk.flash().unwrap();
+        let disk = Disk::over(Disk::blank(FEW), usize::MAX);
+        let mut flash = disk.flash(FEW).unwrap();
         flash.write(0, &[1; 4]).unwrap();
         disk.0.lock().unwrap().left = left;
         assert!(
@@ -383,8 +407,8 @@ fn g27_a_disk_that_can_not_be_written_fails_the_commit_and_everything_after_it()
 
 #[test]
 fn slots_that_contradict_each_other_are_a_damage_and_not_guessed_about() {
-    let disk = Disk::over(Disk::blank(), usize::MAX);
-    let mut flash = disk.flash().unwrap();
+    let disk = Disk::over(Disk::blank(FEW), usize::MAX);
+    let mut flash = disk.flash(FEW).unwrap();
     let mut old = Vec::new();
     for round in 0..4 {
         flash.write(round * 4, &[1; 4]).unwrap();
@@ -397,6 +421,6 @@ fn slots_that_contradict_each_other_are_a_damage_and_not_guessed_about() {
     let mut bytes = disk.0.lock().unwrap().seen.clone();
     let odd = 4096 * (1 + 4 + 5);
     bytes[odd..].copy_from_slice(&old[odd..]);
-    let error = Disk::over(bytes, usize::MAX).flash().unwrap_err();
+    let error = Disk::over(bytes, usize::MAX).flash(FEW).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::InvalidData);
 }
