@@ -1,7 +1,6 @@
 //! What the key is to a USB host, whichever way it gets there: uhid or USB/IP.
 
 use keywright_common::ctaphid::Report;
-use usbd_hid::descriptor::{CtapReport, SerializedDescriptor};
 
 /// The vendor: pid.codes, whose first products are for trying things out.
 pub(crate) const VENDOR: u16 = 0x1209;
@@ -16,11 +15,6 @@ pub(crate) const PRODUCT_NAME: &str = "Keywright virtual key";
 /// The serial number, which is the same for every key: two keys shall not be told apart by it.
 pub(crate) const SERIAL_NUMBER: &str = "0";
 
-/// The HID report descriptor: 64 bytes in either direction, without report numbers (§11.2.8.1).
-pub(crate) fn report_descriptor() -> &'static [u8] {
-    CtapReport::desc()
-}
-
 /// The report in the bytes that a host sent: 64 of them, or 65 of which the first is the report number 0, as
 /// programs write it to hidraw and uhid passes it on. `None` for anything else.
 pub(crate) fn output_report(bytes: &[u8]) -> Option<Report> {
@@ -33,49 +27,37 @@ pub(crate) fn output_report(bytes: &[u8]) -> Option<Report> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use keywright_common::ctaphid::REPORT_DESCRIPTOR;
+    use usbd_hid::descriptor::{CtapReport, SerializedDescriptor};
+
     use super::*;
 
-    /// One item of a report descriptor (HID 1.11 §6.2.2.2): its tag and type, and its data.
-    fn items(mut bytes: &[u8]) -> Vec<(u8, u32)> {
+    /// The main items of a report descriptor, each with all that is in force there (HID 1.11 §6.2.2).
+    fn meaning(mut bytes: &[u8]) -> Vec<(u8, u32, BTreeMap<u8, u32>)> {
+        const GLOBAL: u8 = 0x04;
         let mut items = Vec::new();
+        let mut in_force = BTreeMap::new();
         while let Some((&head, rest)) = bytes.split_first() {
             let (data, rest) = rest.split_at([0, 1, 2, 4][usize::from(head & 3)]);
-            items.push((head & 0xfc, data.iter().rev().fold(0, |value, byte| value << 8 | u32::from(*byte))));
+            let value = data.iter().rev().fold(0, |value, byte| value << 8 | u32::from(*byte));
+            if head & 0x0c == 0 {
+                items.push((head & 0xfc, value, in_force.clone()));
+                in_force.retain(|tag, _| tag & 0x0c == GLOBAL);
+            } else {
+                in_force.insert(head & 0xfc, value);
+            }
             bytes = rest;
         }
         items
     }
 
-    /// The value of the last item of a kind before each main item of another kind.
-    fn before(main: u8, kind: u8) -> Vec<u32> {
-        let items = items(report_descriptor());
-        let main_items = items.iter().enumerate().filter(|(_, (tag, _))| *tag == main);
-        main_items
-            .map(|(at, _)| items[..at].iter().rev().find(|(tag, _)| *tag == kind).expect("an item").1)
-            .collect()
-    }
-
     #[test]
-    fn the_descriptor_is_the_one_of_the_specification() {
-        const COLLECTION: u8 = 0xa0;
-        const INPUT: u8 = 0x80;
-        const OUTPUT: u8 = 0x90;
-        assert_eq!(before(COLLECTION, 0x04), [0xf1d0], "usage page FIDO alliance");
-        assert_eq!(before(COLLECTION, 0x08), [0x01], "usage CTAPHID");
-        for (main, usage) in [(INPUT, 0x20), (OUTPUT, 0x21)] {
-            assert_eq!(before(main, 0x08), [usage]);
-            assert_eq!(before(main, 0x74), [8], "report size in bits");
-            assert_eq!(before(main, 0x94), [64], "report count");
-            assert_eq!(before(main, 0x14), [0], "logical minimum");
-            assert_eq!(before(main, 0x24), [255], "logical maximum");
-        }
-    }
-
-    #[test]
-    fn the_descriptor_has_no_report_numbers_and_no_feature_reports() {
-        let tags: Vec<_> = items(report_descriptor()).into_iter().map(|(tag, _)| tag).collect();
-        assert!(!tags.contains(&0x84), "report id");
-        assert!(!tags.contains(&0xb0), "feature");
+    fn the_report_descriptor_means_what_usbd_hid_says_of_a_key() {
+        let items = meaning(&REPORT_DESCRIPTOR);
+        assert_eq!(items, meaning(CtapReport::desc()));
+        assert_eq!(items.len(), 4);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! A message is a number and a body whose shape the number says. The kernel writes the whole structure whatever the
 //! number, and takes shorter ones, whose rest it reads as zeros.
 
-use keywright_common::ctaphid::Report;
+use keywright_common::ctaphid::{REPORT_DESCRIPTOR, Report};
 
 use super::super::hid;
 
@@ -101,7 +101,7 @@ fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
 
 /// `UHID_CREATE2`: plugs the device in. `place` says where, as the path of a port does.
 pub(crate) fn create2(place: &str) -> Vec<u8> {
-    let descriptor = hid::report_descriptor();
+    let descriptor = REPORT_DESCRIPTOR;
     let mut message = Vec::with_capacity(MAX_EVENT);
     message.extend(CREATE2_NUMBER.to_ne_bytes());
     message.extend(field::<128>(hid::PRODUCT_NAME));
@@ -279,10 +279,10 @@ mod tests {
         assert_eq!(u32_at(&message, 0), Some(11));
         assert_eq!(&message[4..4 + 21], b"Keywright virtual key");
         assert_eq!(&message[132..143], b"keywright/0");
-        assert_eq!(u16_at(&message, 260).map(usize::from), Some(hid::report_descriptor().len()));
+        assert_eq!(u16_at(&message, 260).map(usize::from), Some(REPORT_DESCRIPTOR.len()));
         assert_eq!(u16_at(&message, 262), Some(3));
         assert_eq!((u32_at(&message, 264), u32_at(&message, 268)), (Some(0x1209), Some(0x0001)));
-        assert!(message[280..].starts_with(hid::report_descriptor()));
+        assert!(message[280..].starts_with(&REPORT_DESCRIPTOR));
     }
 
     #[test]

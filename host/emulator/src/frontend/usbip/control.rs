@@ -1,6 +1,6 @@
 //! The default control pipe: standard requests (USB 2.0 §9.4) and those of the HID class (HID 1.11 §7.2).
 
-use keywright_common::ctaphid::Report;
+use keywright_common::ctaphid::{REPORT_DESCRIPTOR, Report};
 
 use super::super::hid;
 use super::descriptors::{self, CONFIGURATION, kind};
@@ -119,7 +119,7 @@ fn interface(setup: Setup) -> Answer {
             Answer::Data(descriptors::hid_class())
         }
         (0x81, GET_DESCRIPTOR, value) if value == u16::from(kind::REPORT) << 8 => {
-            Answer::Data(hid::report_descriptor().to_vec())
+            Answer::Data(REPORT_DESCRIPTOR.to_vec())
         }
         (0x81, GET_STATUS, 0) => Answer::Data(vec![0, 0]),
         (0x81, GET_INTERFACE, 0) => Answer::Data(vec![0]),
@@ -201,7 +201,7 @@ mod tests {
 
     #[test]
     fn the_report_descriptor_belongs_to_the_interface() {
-        assert_eq!(ask(0x81, 6, 0x2200, 0), Answer::Data(hid::report_descriptor().to_vec()));
+        assert_eq!(ask(0x81, 6, 0x2200, 0), Answer::Data(REPORT_DESCRIPTOR.to_vec()));
         assert_eq!(ask(0x80, 6, 0x2200, 0), Answer::Stall);
         assert_eq!(ask(0x81, 6, 0x2200, 1), Answer::Stall, "there is no second interface");
     }

@@ -1,6 +1,8 @@
 //! The descriptors of the key on USB (USB 2.0 §9.6, HID 1.11 §6.2): a full-speed device with one HID interface and two
 //! interrupt endpoints that are polled every millisecond.
 
+use keywright_common::ctaphid::REPORT_DESCRIPTOR;
+
 use super::super::hid;
 
 /// The number of the endpoint that reports for the host come from; its address has the direction bit as well.
@@ -55,7 +57,7 @@ pub(crate) fn hid_class() -> Vec<u8> {
     let mut bytes = vec![9, kind::HID];
     bytes.extend(HID_1_11.to_le_bytes());
     bytes.extend([0, 1, kind::REPORT]);
-    bytes.extend(length_of(hid::report_descriptor().len()).to_le_bytes());
+    bytes.extend(length_of(REPORT_DESCRIPTOR.len()).to_le_bytes());
     bytes
 }
 

@@ -4,7 +4,9 @@ use std::collections::HashSet;
 use std::io::Read;
 use std::net::Ipv4Addr;
 
-use keywright_common::ctaphid::{CONTINUATION_DATA, INITIALIZATION_DATA, MAX_MESSAGE, Report};
+use keywright_common::ctaphid::{
+    CONTINUATION_DATA, INITIALIZATION_DATA, MAX_MESSAGE, REPORT_DESCRIPTOR, Report,
+};
 
 use super::*;
 use crate::{Emulator, Options, Running, TouchPolicy};
@@ -221,7 +223,7 @@ fn a_device_is_enumerated_as_a_key() {
     };
     assert_eq!(get(1, 0, 0x80), (0, descriptors::device()));
     assert_eq!(get(2, 0, 0x80), (0, descriptors::configuration()));
-    assert_eq!(get(0x22, 0, 0x81), (0, hid::report_descriptor().to_vec()));
+    assert_eq!(get(0x22, 0, 0x81), (0, REPORT_DESCRIPTOR.to_vec()));
     assert_eq!(get(3, 2, 0x80), (0, descriptors::string(2).unwrap()));
     assert_eq!(get(6, 0, 0x80), (STALL, vec![]));
 }
