@@ -6,10 +6,12 @@ use std::path::PathBuf;
 use std::sync::mpsc::sync_channel;
 use std::thread::{self, JoinHandle};
 
+use keywright_common::ctaphid::MAX_MESSAGE;
+
 use crate::control::Control;
 use crate::error::{Error, Stopped};
 use crate::flash::Flash;
-use crate::frontend::{Datagrams, Frontend, Listener, Port, Reader, Shared};
+use crate::frontend::{Datagrams, Frontend, Listener, Port, Reader, Shared, UHID_MAX_MESSAGE};
 use crate::handle::Handle;
 use crate::identity::{Attestation, identity};
 use crate::input::INPUTS;
@@ -82,7 +84,8 @@ impl Emulator {
     pub(crate) fn start_over(flash: Flash, options: Options) -> Result<Running, Error> {
         let (inputs, waiting) = sync_channel(INPUTS);
         let finger = Finger::new(options.touch, &inputs);
-        let mut key = VirtualKey::new(identity(options.attestation), flash, finger)?;
+        let mut key =
+            VirtualKey::new(identity(options.attestation, max_message(&options.frontends)), flash, finger)?;
         let shared = Shared::new(inputs);
         let mut bound = Bound::bind(&options.frontends, options.allow_remote, &shared)?;
         key.set_sockets(std::mem::take(&mut bound.writers));
@@ -111,6 +114,11 @@ impl Default for Options {
             control: None,
         }
     }
+}
+
+/// The longest message that every way to the key carries.
+fn max_message(frontends: &[Frontend]) -> usize {
+    if frontends.contains(&Frontend::Uhid) { UHID_MAX_MESSAGE } else { MAX_MESSAGE }
 }
 
 impl Running {

@@ -20,7 +20,7 @@ use crate::input::Input;
 pub(crate) use memory::connect;
 pub(crate) use tcp::Listener;
 pub(crate) use udp::Datagrams;
-pub(crate) use uhid::Port;
+pub(crate) use uhid::{MAX_MESSAGE as UHID_MAX_MESSAGE, Port};
 pub use usbip::UsbIp;
 
 /// A way for hosts to reach the key.
@@ -32,6 +32,7 @@ pub enum Frontend {
     /// broadcast channel), or the connection is closed: what a web page can send begins otherwise. Port 0 takes any.
     Tcp(SocketAddr),
     /// A HID device of this machine, made by the kernel (`/dev/uhid`): whatever looks for keys there finds it.
+    /// Messages of more than 1768 bytes may be lost on the way in, and the key says so to its hosts.
     Uhid,
 }
 

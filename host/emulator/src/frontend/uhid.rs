@@ -1,13 +1,14 @@
 //! A key on `/dev/uhid`: the kernel makes a HID device of it, and a hidraw node that any program can use.
 //!
-//! Two threads serve the device file. One only reads: the kernel keeps 32 messages and drops reports beyond, so it does
-//! nothing but hand them on. The other writes reports, at a [`Pace`] that hidraw can keep up with.
+//! Two threads serve the device file. One only reads: the kernel keeps 32 messages and drops reports beyond, so it takes all
+//! that are there before it hands the first one on. The other writes reports, at a [`Pace`] that hidraw can keep up with.
 
 mod event;
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::AsFd;
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,8 +16,9 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 use std::time::Instant;
 
-use keywright_common::ctaphid::Report;
+use keywright_common::ctaphid::{CONTINUATION_DATA, INITIALIZATION_DATA, Report};
 use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::OFlags;
 
 use self::event::{Event, MAX_EVENT, ReportKind};
 use super::pace::Pace;
@@ -35,7 +37,7 @@ pub(crate) struct Port {
 
 /// The device file, or what stands for it in a test: whole messages go in and come out.
 pub(crate) trait Node: AsFd + Send + Sync {
-    /// Takes a message that is there; gives its length.
+    /// Takes a message; gives its length, or `WouldBlock` if there is none.
     fn read(&self, message: &mut [u8]) -> io::Result<usize>;
     /// Hands a message over.
     fn write(&self, message: &[u8]) -> io::Result<()>;
@@ -110,26 +112,37 @@ impl Node for File {
 }
 
 fn open_device() -> io::Result<Arc<dyn Node>> {
-    let file = OpenOptions::new().read(true).write(true).open(DEVICE)?;
-    Ok(Arc::new(file))
+    let flags = OFlags::NONBLOCK.bits().cast_signed();
+    Ok(Arc::new(OpenOptions::new().read(true).write(true).custom_flags(flags).open(DEVICE)?))
 }
 
 /// Hands reports from the host to `take` until that says no, the other end of `woken` is gone, or the file cannot be read.
 fn read_reports(node: &dyn Node, woken: &UnixStream, take: impl Fn(Report) -> bool) -> io::Result<()> {
     let mut message = vec![0; MAX_EVENT];
+    let mut reports = Vec::with_capacity(RING);
     while wait(node, woken)? {
-        let length = match node.read(&mut message) {
-            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-            // A file that has an end is none of the kernel's devices.
-            Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
-            length => length?,
-        };
-        let report = handle(node, message.get(..length).unwrap_or_default())?;
-        if report.is_some_and(|report| !take(report)) {
+        while reports.len() < RING
+            && let Some(message) = read(node, &mut message)?
+        {
+            reports.extend(handle(node, message)?);
+        }
+        if !reports.drain(..).all(&take) {
             return Ok(());
         }
     }
     Ok(())
+}
+
+/// Takes the next message, if there is one.
+fn read<'a>(node: &dyn Node, message: &'a mut [u8]) -> io::Result<Option<&'a [u8]>> {
+    loop {
+        return match node.read(message) {
+            Ok(length) => Ok(message.get(..length)),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(None),
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(error) => Err(error),
+        };
+    }
 }
 
 /// Waits for a message; false if the key is unplugged instead.
@@ -141,7 +154,11 @@ fn wait(node: &dyn Node, woken: &UnixStream) -> io::Result<bool> {
             Err(rustix::io::Errno::INTR) => {}
             outcome => {
                 outcome?;
-                let [woken, _] = sources;
+                let [woken, node] = sources;
+                if node.revents().intersects(PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL) {
+                    // There will never be another message.
+                    return Err(ErrorKind::UnexpectedEof.into());
+                }
                 return Ok(woken.revents().is_empty());
             }
         }
@@ -191,6 +208,11 @@ fn answer(node: &dyn Node, message: &[u8]) -> io::Result<()> {
 /// Counts the ports of this process.
 static PLACES: AtomicU64 = AtomicU64::new(0);
 
+/// The longest message that can be counted on to arrive, in bytes: 30 reports. The kernel keeps [`RING`] and drops what a program
+/// writes beyond before the reader has had its turn, which on a busy machine is soon.
+pub(crate) const MAX_MESSAGE: usize = INITIALIZATION_DATA + 29 * CONTINUATION_DATA;
+/// Messages that the kernel keeps.
+const RING: usize = 32;
 const DEVICE: &str = "/dev/uhid";
 /// Reports that wait for the host: four of the longest messages.
 const QUEUE: usize = 4 * 129;

@@ -34,6 +34,7 @@ impl Kernel {
         socket.set_read_timeout(Some(TIMEOUT)).unwrap();
         let (inputs, waiting) = sync_channel(256);
         let shared = Shared::new(inputs);
+        device.set_nonblocking(true).unwrap();
         let node: Arc<dyn Node> = Arc::new(device.try_clone().unwrap());
         let port = Port { open: Box::new(move || Ok(Arc::clone(&node))), place: "x/0".into(), shared };
         let (id, link) = port.plug().unwrap();
