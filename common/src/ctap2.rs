@@ -1,6 +1,8 @@
 //! CTAP2 commands (§6): their numbers, and their requests as values that borrow from the message.
 
+pub mod client_pin;
 pub mod credential_management;
+pub mod extensions;
 pub mod get_assertion;
 pub mod make_credential;
 mod member;

@@ -13,6 +13,7 @@
 //! | [`ctaphid`] | packets of 64 bytes, messages, and the way from one to the other |
 //! | [`status`] | status codes |
 //! | [`time`] | milliseconds |
+//! | [`u2f`] | APDUs, requests, responses and status words of U2F |
 #![no_std]
 
 #[cfg(test)]
@@ -25,3 +26,4 @@ pub mod ctap2;
 pub mod ctaphid;
 pub mod status;
 pub mod time;
+pub mod u2f;

@@ -7,13 +7,16 @@ use keywright_common::cbor::Encoder;
 use keywright_common::ctaphid::{Command, Message};
 use keywright_common::status::Status;
 use keywright_common::time::{Instant, Millis};
+use keywright_common::u2f::StatusWord;
 use rand_core::CryptoRng;
 
-use crate::credential::CredentialKey;
 use crate::ctap2::{self, Next, Plan};
 use crate::ctaphid::{Request, Response};
 use crate::identity::Identity;
-use crate::store::{Store, StoreError};
+use crate::pin;
+use crate::state::State;
+use crate::store::{Recycling, Store, StoreError};
+use crate::u2f::{self, Presence};
 
 /// The authenticator over a flash `F`, a source of randomness `R` and message buffers `B`.
 pub struct Authenticator<F, R, B> {
@@ -21,6 +24,8 @@ pub struct Authenticator<F, R, B> {
     /// For the next response; the request's buffer takes its place.
     buffer: B,
     pending: Option<Pending<B>>,
+    /// U2F's requests do not become pending.
+    presence: Presence,
 }
 
 /// What has become of a request.
@@ -30,6 +35,8 @@ pub enum Progress<B> {
     Done(Response<B>),
     /// It waits for the user: [`Authenticator::touch`], [`Authenticator::decline`] or [`Authenticator::cancel`].
     TouchWanted(Touch),
+    /// There is more to do: [`Authenticator::resume`], when the transport has been served.
+    Working,
 }
 
 /// What the user is asked to do.
@@ -48,11 +55,12 @@ pub enum Start {
     Warm,
 }
 
-/// A request between `check` and `act`.
+/// A request that is not answered yet.
 struct Pending<B> {
     request: Request<B>,
     plan: Plan,
-    deadline: Instant,
+    /// Since when it waits for the user; `None` once the work has begun.
+    waits_since: Option<Instant>,
 }
 
 /// What commands act on.
@@ -60,14 +68,6 @@ pub(crate) struct Core<F, R> {
     pub(crate) state: State,
     pub(crate) store: Store<F>,
     pub(crate) random: R,
-}
-
-/// What commands know beside the store.
-pub(crate) struct State {
-    pub(crate) identity: Identity,
-    pub(crate) credential_key: CredentialKey,
-    /// The time of the input that is being handled.
-    pub(crate) now: Instant,
 }
 
 impl<F, R, B> Authenticator<F, R, B>
@@ -78,44 +78,63 @@ where
 {
     /// Opens the store on `flash` and begins. `buffer` is for responses.
     ///
-    /// # Errors
-    /// Whatever keeps the store from being opened: the key must show a fault and answer nothing.
-    pub fn new(
-        identity: Identity,
-        flash: F,
-        mut random: R,
-        buffer: B,
-        start: Start,
-        now: Instant,
-    ) -> Result<Self, StoreError> {
-        let _ = start;
-        let store = Store::open(flash, &mut random)?;
-        let state = State { identity, credential_key: CredentialKey::new(store.secret()), now };
-        Ok(Self { core: Core { state, store, random }, buffer, pending: None })
+    /// A store that cannot be read is a [fault](Self::fault): every command that needs it fails, and only a reset helps.
+    pub fn new(identity: Identity, flash: F, mut random: R, buffer: B, start: Start, now: Instant) -> Self {
+        let mut store = Store::open_or_fault(flash, &mut random);
+        // If it fails, a block outlives the power-up: the safe side to err on.
+        let _ = pin::start(&mut store, start);
+        let power_up = (start == Start::PowerUp).then_some(now);
+        let state = State::new(identity, store.secret().ok(), power_up, now);
+        Self { core: Core { state, store, random }, buffer, pending: None, presence: Presence::default() }
+    }
+
+    /// Why the store cannot be used, if it cannot: to be shown to the user.
+    pub fn fault(&self) -> Option<StoreError> {
+        self.core.store.fault()
     }
 
     /// Begins a request. One that is still pending is given up: the transport does not hand out a second one.
     pub fn start(&mut self, request: Request<B>, now: Instant) -> Progress<B> {
         self.core.state.now = now;
+        self.core.state.channel = request.channel;
         self.pending = None;
         match request.command {
             Command::CBOR => self.advance(request, |core, message, out| ctap2::start(core, message, out)),
-            _ => self.answer(request, &SW_INS_NOT_SUPPORTED),
+            // The transport hands out no third command.
+            _ => self.message(request),
         }
     }
 
-    /// The user touched the key. `None` if nothing waits for it.
+    /// The user touched the key at `now`. `None` if no request waits for it; it may then serve the next one of U2F.
+    ///
+    /// A touch counts only if it comes later than the request it is for. Where touches and requests reach the authenticator
+    /// by different ways, the order of the calls does not show that, but their times do.
     pub fn touch(&mut self, now: Instant) -> Option<Progress<B>> {
+        if self.pending.is_none() {
+            self.presence.touch(now);
+        }
+        let pending =
+            self.pending.take_if(|pending| pending.waits_since.is_some_and(|since| since <= now))?;
         self.core.state.now = now;
-        // A touch counts only if it comes later than the request it is for.
-        let Pending { request, plan, .. } = self.pending.take()?;
-        Some(self.advance(request, |core, message, out| {
-            ctap2::act(core, plan, message.get(1..).unwrap_or_default(), out)
-        }))
+        Some(self.act(pending))
+    }
+
+    /// Goes on with work that was left for the transport's sake. `None` if there is none.
+    pub fn resume(&mut self, now: Instant) -> Option<Progress<B>> {
+        self.core.state.now = now;
+        let pending = self.pending.take_if(|pending| pending.waits_since.is_none())?;
+        Some(self.act(pending))
+    }
+
+    /// Does a piece of the work that is best done while nothing else is asked for: makes room ahead of need, with at
+    /// most one erase. Whether there is more of it.
+    pub fn idle(&mut self) -> bool {
+        self.pending.is_none() && matches!(self.core.store.recycle_step(), Ok(Recycling::More))
     }
 
     /// The user declined. `None` if nothing waits for an answer.
     pub fn decline(&mut self, now: Instant) -> Option<Progress<B>> {
+        self.presence.clear();
         self.give_up(Status::OPERATION_DENIED, now)
     }
 
@@ -126,24 +145,35 @@ where
 
     /// Does what is due at `now`: a request that the user did not answer.
     pub fn handle_timeout(&mut self, now: Instant) -> Option<Progress<B>> {
-        let status = self.pending.as_ref().filter(|pending| pending.deadline <= now)?.plan.timeout_status();
-        self.give_up(status, now)
+        self.presence.expire(now);
+        let pending =
+            self.pending.as_ref().filter(|pending| pending.deadline().is_some_and(|due| due <= now))?;
+        self.give_up(pending.plan.timeout_status(), now)
     }
 
     /// When [`Authenticator::handle_timeout`] must be called next.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.pending.as_ref().map(|pending| pending.deadline)
+        let of_pending = self.pending.as_ref().and_then(Pending::deadline);
+        of_pending.into_iter().chain(self.presence.deadline()).min()
     }
 
     /// What the user is asked to do now.
     pub fn wanted_touch(&self) -> Option<Touch> {
-        self.pending.as_ref().map(|_| Touch::Press)
+        let is_waiting = self.pending.as_ref().is_some_and(|pending| pending.waits_since.is_some());
+        (is_waiting || self.presence.is_wanted()).then_some(Touch::Press)
     }
 
     fn give_up(&mut self, status: Status, now: Instant) -> Option<Progress<B>> {
         self.core.state.now = now;
-        let Pending { request, .. } = self.pending.take()?;
+        // Work that has begun is finished: a reset cannot be half done.
+        let Pending { request, .. } = self.pending.take_if(|pending| pending.waits_since.is_some())?;
         Some(self.answer(request, &[status.0]))
+    }
+
+    fn act(&mut self, Pending { request, plan, .. }: Pending<B>) -> Progress<B> {
+        self.advance(request, |core, message, out| {
+            ctap2::act(core, plan, message.get(1..).unwrap_or_default(), out)
+        })
     }
 
     /// Runs a step of a command and does with the request what the step says.
@@ -160,15 +190,37 @@ where
         let length = out.len();
         match next {
             Ok(Next::Wait(plan)) => {
-                let deadline = self.core.state.now + USER_ACTION_TIMEOUT;
-                self.pending = Some(Pending { request, plan, deadline });
+                let waits_since = Some(self.core.state.now);
+                self.pending = Some(Pending { request, plan, waits_since });
+                // From now on a touch is for this request, and one that was for U2F must not become it.
+                self.presence.clear();
                 Progress::TouchWanted(Touch::Press)
+            }
+            Ok(Next::Work(plan)) => {
+                self.pending = Some(Pending { request, plan, waits_since: None });
+                Progress::Working
             }
             Ok(Next::Done) => {
                 self.buffer.set_length(length);
                 self.done(request)
             }
             Err(status) => self.answer(request, &[status.0]),
+        }
+    }
+
+    /// Answers a CTAPHID_MSG: U2F never waits.
+    fn message(&mut self, request: Request<B>) -> Progress<B> {
+        let mut out = Encoder::new(self.buffer.buffer_mut());
+        let message = request.message.as_slice();
+        let answer = u2f::run(&mut self.core, &mut self.presence, request.channel, message, &mut out)
+            .and_then(|()| Ok(out.raw(&StatusWord::NO_ERROR.to_bytes()).map(drop)?));
+        let length = out.len();
+        match answer {
+            Ok(()) => {
+                self.buffer.set_length(length);
+                self.done(request)
+            }
+            Err(word) => self.answer(request, &word.to_bytes()),
         }
     }
 
@@ -184,7 +236,15 @@ where
     }
 }
 
+impl<B> Pending<B> {
+    /// Until when the user may act.
+    fn deadline(&self) -> Option<Instant> {
+        self.waits_since.map(|since| since + USER_ACTION_TIMEOUT)
+    }
+}
+
 /// §6.1.2 step 14 leaves the time to the authenticator; 30 s is what platforms expect.
 const USER_ACTION_TIMEOUT: Millis = Millis(30_000);
-/// ISO 7816-4: the instruction is not supported.
-const SW_INS_NOT_SUPPORTED: [u8; 2] = [0x6d, 0x00];
+
+#[cfg(test)]
+mod tests;

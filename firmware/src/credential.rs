@@ -5,10 +5,11 @@
 //! credential's policy can be changed without the device secret, and ids look random (G14).
 
 use keywright_common::cose::{Algorithm, PublicKey};
+use keywright_common::ctap2::extensions::CredProtect;
 use rand_core::CryptoRng;
 
 use crate::crypto::seal::{OVERHEAD, SealingKey};
-use crate::crypto::{Es256Key, Secret, Signature, sha256};
+use crate::crypto::{EdDsaKey, Es256Key, Secret, Signature, hmac_sha256, sha256};
 use crate::store::{CredentialId, DeviceSecret};
 
 /// Bytes of a credential id.
@@ -31,14 +32,16 @@ pub(crate) struct CredentialSource {
 pub(crate) struct Policy {
     /// The credential counts only as long as the store holds a record of it.
     pub(crate) discoverable: bool,
-    /// credProtect's level, 1 to 3 (§12.1).
-    pub(crate) cred_protect: u8,
+    /// credProtect (§12.1).
+    pub(crate) cred_protect: CredProtect,
 }
 
 /// A private key, of whatever algorithm.
 pub(crate) enum SigningKey {
     /// ES256.
     Es256(Es256Key),
+    /// EdDSA.
+    EdDsa(EdDsaKey),
 }
 
 impl CredentialKey {
@@ -50,11 +53,15 @@ impl CredentialKey {
 
 impl CredentialSource {
     /// The algorithms that a credential can have, best first.
-    pub(crate) const ALGORITHMS: [Algorithm; 1] = [Algorithm::ES256];
+    pub(crate) const ALGORITHMS: [Algorithm; 2] = [Algorithm::ES256, Algorithm::EDDSA];
 
     /// Draws a new credential.
     pub(crate) fn generate(algorithm: Algorithm, policy: Policy, random: &mut impl CryptoRng) -> Self {
-        Self { algorithm, policy, secret: Es256Key::random_secret(random) }
+        let secret = match algorithm {
+            Algorithm::EDDSA => Secret::random(random),
+            _ => Es256Key::random_secret(random),
+        };
+        Self { algorithm, policy, secret }
     }
 
     /// Seals the credential for one relying party.
@@ -87,7 +94,18 @@ impl CredentialSource {
 
     /// The private key.
     pub(crate) fn signing_key(&self) -> Option<SigningKey> {
-        Es256Key::from_secret(&self.secret).map(SigningKey::Es256)
+        match self.algorithm {
+            Algorithm::ES256 => Es256Key::from_secret(&self.secret).map(SigningKey::Es256),
+            Algorithm::EDDSA => Some(SigningKey::EdDsa(EdDsaKey::from_secret(&self.secret))),
+            _ => None,
+        }
+    }
+
+    /// hmac-secret's CredRandomWithUV or CredRandomWithoutUV (§12.7). Every credential has both, whether or not they were
+    /// asked for when it was made; they are not stored but derived.
+    pub(crate) fn cred_random(&self, is_user_verified: bool) -> Secret<32> {
+        let label: &[u8] = if is_user_verified { b"CredRandomWithUV" } else { b"CredRandomWithoutUV" };
+        hmac_sha256(&self.secret, &[label])
     }
 
     fn content(&self) -> Option<zeroize::Zeroizing<[u8; CONTENT_LENGTH]>> {
@@ -102,21 +120,29 @@ impl CredentialSource {
 }
 
 impl SigningKey {
-    /// The public key.
+    /// The key's algorithm.
+    pub(crate) const fn algorithm(&self) -> Algorithm {
+        match self {
+            Self::Es256(_) => Algorithm::ES256,
+            Self::EdDsa(_) => Algorithm::EDDSA,
+        }
+    }
+
+    /// The public key; computed anew at each call.
     pub(crate) fn public_key(&self) -> PublicKey {
         match self {
             Self::Es256(key) => key.public_key(),
+            Self::EdDsa(key) => key.public_key(),
         }
     }
 
     /// Signs `parts`, one after the other.
     pub(crate) fn sign(&self, parts: &[&[u8]], random: &mut impl CryptoRng) -> Signature {
+        let mut entropy = zeroize::Zeroizing::new([0; 32]);
+        random.fill_bytes(&mut *entropy);
         match self {
-            Self::Es256(key) => {
-                let mut entropy = zeroize::Zeroizing::new([0; 32]);
-                random.fill_bytes(&mut *entropy);
-                key.sign(&sha256(parts), &entropy)
-            }
+            Self::Es256(key) => key.sign(&sha256(parts), &entropy),
+            Self::EdDsa(key) => key.sign(parts, &entropy),
         }
     }
 }
@@ -125,16 +151,25 @@ impl Policy {
     const DISCOVERABLE: u8 = 0x80;
     const CRED_PROTECT: u8 = 0x03;
 
+    /// §12.1: whether a request may learn of the credential. `is_named`: the platform has named its id.
+    pub(crate) const fn shows(self, is_user_verified: bool, is_named: bool) -> bool {
+        match self.cred_protect {
+            CredProtect::UserVerificationOptional => true,
+            CredProtect::UserVerificationOptionalWithCredentialIdList => is_user_verified || is_named,
+            CredProtect::UserVerificationRequired => is_user_verified,
+        }
+    }
+
     fn to_byte(self) -> u8 {
         let discoverable = if self.discoverable { Self::DISCOVERABLE } else { 0 };
-        discoverable | (self.cred_protect & Self::CRED_PROTECT)
+        discoverable | self.cred_protect.level()
     }
 
     /// `None` for a byte that [`Policy::to_byte`] does not give: an unknown bit is never passed over.
     fn from_byte(byte: u8) -> Option<Self> {
-        let policy =
-            Self { discoverable: byte & Self::DISCOVERABLE != 0, cred_protect: byte & Self::CRED_PROTECT };
-        (policy.to_byte() == byte && policy.cred_protect != 0).then_some(policy)
+        let cred_protect = CredProtect::from_level((byte & Self::CRED_PROTECT).into()).ok()?;
+        let policy = Self { discoverable: byte & Self::DISCOVERABLE != 0, cred_protect };
+        (policy.to_byte() == byte).then_some(policy)
     }
 }
 
@@ -149,4 +184,31 @@ fn algorithm_of(code: u8) -> Option<Algorithm> {
 const VERSION: u8 = 1;
 const CONTENT_LENGTH: usize = 35;
 /// Algorithms as credential ids name them; part of the format.
-const CODES: [(u8, Algorithm); 1] = [(1, Algorithm::ES256)];
+const CODES: [(u8, Algorithm); 2] = [(1, Algorithm::ES256), (2, Algorithm::EDDSA)];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_survives_the_way_there_and_back_and_no_other_byte_is_one() {
+        let policies: std::vec::Vec<_> = (0..=u8::MAX).filter_map(Policy::from_byte).collect();
+        assert_eq!(policies.len(), 6);
+        assert!(policies.iter().all(|policy| Policy::from_byte(policy.to_byte()) == Some(*policy)));
+        assert_eq!(Policy::from_byte(0), None);
+        assert_eq!(Policy::from_byte(0x41), None);
+    }
+
+    #[test]
+    fn cred_protect_hides_from_those_who_are_not_verified() {
+        let shows = |cred_protect| {
+            let policy = Policy { discoverable: false, cred_protect };
+            [(false, false), (false, true), (true, false), (true, true)]
+                .map(|(verified, named)| policy.shows(verified, named))
+        };
+        assert_eq!(shows(CredProtect::UserVerificationOptional), [true; 4]);
+        let with_list = CredProtect::UserVerificationOptionalWithCredentialIdList;
+        assert_eq!(shows(with_list), [false, true, true, true]);
+        assert_eq!(shows(CredProtect::UserVerificationRequired), [false, false, true, true]);
+    }
+}

@@ -2,14 +2,26 @@
 //!
 //! Secrets are owned values that wipe themselves; comparisons of secrets take the same time whatever they find.
 
+mod base_point;
+mod cbc;
+mod ecdh;
+mod eddsa;
 mod es256;
+mod mac;
 pub mod seal;
 
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-pub(crate) use es256::{Es256Key, Signature};
+pub(crate) use cbc::AesCbc;
+pub(crate) use ecdh::KeyAgreementKey;
+pub(crate) use eddsa::EdDsaKey;
+pub(crate) use es256::Es256Key;
+pub(crate) use mac::{are_equal, hkdf_sha256, hmac_sha256};
+
+/// A signature in the form in which WebAuthn carries it: ASN.1 DER for ES256, 64 bytes for EdDSA.
+pub(crate) type Signature = heapless::Vec<u8, 72>;
 
 /// Secret bytes: wiped on drop, compared in constant time, never shown.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
@@ -32,6 +44,11 @@ impl<const N: usize> Secret<N> {
     pub const fn expose(&self) -> &[u8; N] {
         &self.0
     }
+
+    /// The bytes, to be written in place.
+    pub const fn expose_mut(&mut self) -> &mut [u8; N] {
+        &mut self.0
+    }
 }
 
 impl<const N: usize> PartialEq for Secret<N> {
@@ -53,4 +70,12 @@ pub(crate) fn sha256(parts: &[&[u8]]) -> [u8; 32] {
     let mut hash = Sha256::new();
     parts.iter().for_each(|part| hash.update(part));
     hash.finalize().into()
+}
+
+#[cfg(test)]
+mod vectors {
+    /// The bytes of a hexadecimal text of a test vector.
+    pub(super) fn hex<const N: usize>(text: &str) -> [u8; N] {
+        core::array::from_fn(|i| u8::from_str_radix(&text[2 * i..2 * i + 2], 16).unwrap())
+    }
 }

@@ -182,6 +182,9 @@ impl<B: DerefMut<Target = Message>> Device<B> {
     }
 
     /// Whether the request that is being processed is no longer wanted; says so once.
+    ///
+    /// To be asked only while the authenticator waits for the user. Until then the device keeps the wish, and
+    /// [`Device::complete`] ends it: one that comes too late never reaches the next request.
     pub const fn take_cancel(&mut self) -> bool {
         core::mem::replace(&mut self.cancel_requested, false)
     }

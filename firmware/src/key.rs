@@ -38,10 +38,8 @@ where
     R: CryptoRng,
     B: DerefMut<Target = Message>,
 {
-    /// A key over `flash`; `buffers` are for requests and responses.
-    ///
-    /// # Errors
-    /// Whatever keeps the store from being opened.
+    /// A key over `flash`; `buffers` are for requests and responses. A store that cannot be read is a
+    /// [fault](Self::fault).
     pub fn new(
         identity: Identity,
         flash: F,
@@ -49,18 +47,28 @@ where
         buffers: [B; 2],
         start: Start,
         now: Instant,
-    ) -> Result<Self, StoreError> {
+    ) -> Self {
         let channel_base = random.next_u32();
         let [requests, responses] = buffers;
         let device = Device::new(identity.device_version, channel_base, requests);
-        let authenticator = Authenticator::new(identity, flash, random, responses, start, now)?;
-        Ok(Self { device, authenticator, wink_until: None })
+        let authenticator = Authenticator::new(identity, flash, random, responses, start, now);
+        Self { device, authenticator, wink_until: None }
     }
 
     /// Takes a report from the host.
     pub fn handle_report(&mut self, report: &Report, now: Instant) {
         self.device.handle_report(report, now);
         self.exchange(now);
+    }
+
+    /// Why the store cannot be used, if it cannot.
+    pub fn fault(&self) -> Option<StoreError> {
+        self.authenticator.fault()
+    }
+
+    /// Does a piece of the work that is best done while nothing else is asked for. Whether there is more of it.
+    pub fn idle(&mut self) -> bool {
+        !self.device.is_busy() && self.authenticator.idle()
     }
 
     /// The user touched the key.
@@ -123,10 +131,15 @@ where
     }
 
     fn apply(&mut self, progress: Option<Progress<B>>, now: Instant) {
+        let mut progress = progress;
+        while let Some(Progress::Working) = progress {
+            self.device.set_status(KeepaliveStatus::Processing, now);
+            progress = self.authenticator.resume(now);
+        }
         match progress {
             Some(Progress::Done(response)) => self.device.complete(response),
             Some(Progress::TouchWanted(_)) => self.device.set_status(KeepaliveStatus::UpNeeded, now),
-            None => {}
+            Some(Progress::Working) | None => {}
         }
     }
 }

@@ -9,6 +9,12 @@
 //! | [`ctaphid`] | channels, transactions, keepalives | nothing else |
 //! | [`authenticator`] | the request that waits for a touch | the commands |
 //! | `ctap2` | one file a command | state, store, randomness, crypto |
+//! | `pin` | the PIN, its retries and its policy | store, crypto |
+//! | `pin_uv_auth` | key agreement and the pinUvAuthToken | crypto |
+//! | `u2f` | register, authenticate and version, and the presence they take | state, store, randomness, crypto |
+//! | `attestation` | who speaks for a new credential | crypto |
+//! | `lookup` | which credentials a request may use | store, crypto |
+//! | `state` | what commands know beside the store | nothing else |
 //! | `credential` | what is inside a credential id | crypto |
 //! | [`store`] | records on flash | flash, crypto |
 //! | [`crypto`] | every use of a cryptographic crate | nothing else |
@@ -17,9 +23,10 @@
 //! Section numbers are those of CTAP 2.3 (Proposed Standard, 2026-02-26).
 #![no_std]
 
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 extern crate std;
 
+mod attestation;
 pub mod authenticator;
 mod credential;
 pub mod crypto;
@@ -27,7 +34,14 @@ mod ctap2;
 pub mod ctaphid;
 pub mod identity;
 pub mod key;
+mod lookup;
+mod pin;
+mod pin_uv_auth;
+mod state;
 pub mod store;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+mod u2f;
 
 pub use authenticator::Authenticator;
 pub use identity::Identity;

@@ -33,8 +33,7 @@ impl Bench {
     fn new() -> Self {
         let buffer = Box::new(Message::new());
         let now = time::Instant::ZERO;
-        let key =
-            Key::new(IDENTITY, RamFlash::default(), TestRandom(7), buffer, Start::PowerUp, now).unwrap();
+        let key = Key::new(IDENTITY, RamFlash::default(), TestRandom(7), buffer, Start::PowerUp, now);
         Self { key, message: Some(Box::new(Message::new())), now }
     }
 

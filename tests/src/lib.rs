@@ -10,9 +10,13 @@
 )]
 
 mod flash;
+mod platform;
 mod random;
+mod request;
 mod simulation;
 
 pub use flash::RamFlash;
+pub use platform::{Agreement, authenticate, cose_key, padded, pin_hash};
 pub use random::TestRandom;
+pub use request::{CLIENT_DATA_HASH, Parameters, descriptor};
 pub use simulation::{IDENTITY, Simulation, User, map, value_at};

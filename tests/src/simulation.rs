@@ -48,6 +48,10 @@ pub struct Simulation {
     pub touches: usize,
     /// Statuses of the keepalives that came.
     pub keepalives: Vec<u8>,
+    /// The flash that the key runs on.
+    pub flash: RamFlash,
+    identity: Identity,
+    starts: u64,
     channel: ChannelId,
 }
 
@@ -59,19 +63,32 @@ impl Simulation {
 
     /// A key over a flash with content.
     pub fn with(identity: Identity, flash: RamFlash, start: Start) -> Self {
-        let buffers = [Box::new(Message::new()), Box::new(Message::new())];
-        let random = TestRandom(7);
-        let key = Key::new(identity, flash, random, buffers, start, Instant::ZERO).unwrap();
+        Self::with_random(identity, flash, TestRandom(7), start)
+    }
+
+    /// A key that draws other bytes: another seed over an empty flash is another key.
+    pub fn with_random(identity: Identity, flash: RamFlash, random: TestRandom, start: Start) -> Self {
         let mut simulation = Self {
-            key,
+            key: key_on(identity, flash.clone(), random, start, Instant::ZERO),
             now: Instant::ZERO,
             user: User::Touches,
             touches: 0,
             keepalives: Vec::new(),
+            flash,
+            identity,
+            starts: 0,
             channel: ChannelId::BROADCAST,
         };
         simulation.channel = simulation.open_channel();
         simulation
+    }
+
+    /// Starts the key again on the same flash and opens a channel; the clock goes on, and other bytes are drawn.
+    pub fn restart(&mut self, start: Start) {
+        self.starts += 1;
+        let random = TestRandom(7 + self.starts);
+        self.key = key_on(self.identity, self.flash.clone(), random, start, self.now);
+        self.channel = self.open_channel();
     }
 
     /// Opens a channel.
@@ -198,6 +215,17 @@ impl Default for Simulation {
     fn default() -> Self {
         Self::new()
     }
+}
+
+fn key_on(
+    identity: Identity,
+    flash: RamFlash,
+    random: TestRandom,
+    start: Start,
+    now: Instant,
+) -> Key<RamFlash, TestRandom, Box<Message>> {
+    let buffers = [Box::new(Message::new()), Box::new(Message::new())];
+    Key::new(identity, flash, random, buffers, start, now)
 }
 
 /// A CBOR map of integer keys, in canonical order.

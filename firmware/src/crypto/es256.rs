@@ -2,15 +2,15 @@
 
 use keywright_common::cose::PublicKey;
 use p256::ecdsa::Signature as Scalars;
-use p256::elliptic_curve::sec1::ToSec1Point;
-use p256::{NistP256, NonZeroScalar};
+use p256::elliptic_curve::Curve;
+use p256::elliptic_curve::ops::{Invert, Reduce};
+use p256::elliptic_curve::point::AffineCoordinates;
+use p256::{FieldBytes, NistP256, NonZeroScalar, Scalar};
 use rand_core::CryptoRng;
+use rfc6979::KGenerator;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use super::Secret;
-
-/// A signature in the form in which WebAuthn carries it: ASN.1 DER for ES256.
-pub(crate) type Signature = heapless::Vec<u8, 72>;
+use super::{Secret, Signature, base_point};
 
 /// A private key: the scalar alone, since signing needs nothing else.
 pub(crate) struct Es256Key(NonZeroScalar);
@@ -33,16 +33,35 @@ impl Es256Key {
 
     /// The public point.
     pub(crate) fn public_key(&self) -> PublicKey {
-        let (x, y) = coordinates(&p256::PublicKey::from_secret_scalar(&self.0));
+        let (x, y) = coordinates(&self.0);
         PublicKey::Es256 { x, y }
     }
 
     /// Signs a digest. The nonce is RFC 6979's with `entropy` added (§3.6): deterministic if the entropy fails, and not
     /// the same twice if the digest is, so that a fault cannot be compared.
     pub(crate) fn sign(&self, digest: &[u8; 32], entropy: &[u8; 32]) -> Signature {
-        let (signature, _) =
-            ecdsa::hazmat::sign_prehashed_rfc6979::<NistP256, sha2::Sha256>(&self.0, digest, entropy);
-        der(&signature)
+        let order = NistP256::ORDER.get();
+        let mut nonces = KGenerator::<sha2::Sha256, _>::new(&self.0.to_bytes(), digest, entropy, &order);
+        loop {
+            let mut nonce = FieldBytes::default();
+            nonces.fill_next_k(&mut nonce);
+            let signature = NonZeroScalar::from_repr(nonce).into_option().and_then(|mut k| {
+                let signature = self.sign_with(k, digest);
+                k.zeroize();
+                signature
+            });
+            nonce.zeroize();
+            if let Some(signature) = signature {
+                return der(&signature);
+            }
+        }
+    }
+
+    /// ECDSA's signature generation (FIPS 186-5 §6.4.1 steps 5 to 10); `None` if r or s is zero.
+    fn sign_with(&self, k: NonZeroScalar, digest: &[u8; 32]) -> Option<Scalars> {
+        let r = reduce(&base_point::multiply(&k).x());
+        let s = *Invert::invert(&k) * (reduce(&(*digest).into()) + r * *self.0);
+        Scalars::from_scalars(r, s).ok()
     }
 }
 
@@ -54,12 +73,15 @@ impl Drop for Es256Key {
 
 impl ZeroizeOnDrop for Es256Key {}
 
-/// The affine coordinates of a public key.
-pub(super) fn coordinates(key: &p256::PublicKey) -> ([u8; 32], [u8; 32]) {
-    let point = key.to_sec1_point(false);
-    let mut halves = point.as_bytes().iter().skip(1).copied();
-    let mut half = || core::array::from_fn(|_| halves.next().unwrap_or_default());
-    (half(), half())
+/// The affine coordinates of a scalar's public point.
+pub(super) fn coordinates(scalar: &NonZeroScalar) -> ([u8; 32], [u8; 32]) {
+    let point = base_point::multiply(scalar);
+    (point.x().into(), point.y().into())
+}
+
+/// A number of 256 bits modulo the order.
+fn reduce(bytes: &FieldBytes) -> Scalar {
+    <Scalar as Reduce<FieldBytes>>::reduce(bytes)
 }
 
 /// `SEQUENCE { INTEGER r, INTEGER s }`.
@@ -105,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signature_verifies_and_added_entropy_changes_it() {
+    fn g30_a_signature_verifies_and_added_entropy_changes_it() {
         let key = Es256Key::from_secret(&Secret::new([7; 32])).unwrap();
         let PublicKey::Es256 { x, y } = key.public_key() else { panic!("another kind") };
         let point = p256::Sec1Point::from_affine_coordinates(&x.into(), &y.into(), false);

@@ -168,7 +168,8 @@ enum Domain {
     Fingerprint = 2,
 }
 
-fn keyed(key: &[u8; 32]) -> Hmac<Sha256> {
+/// HMAC-SHA-256 under a key of 32 bytes.
+pub(super) fn keyed(key: &[u8; 32]) -> Hmac<Sha256> {
     // A block of the key and zeros: what HMAC makes of a key of this length, without its error for other lengths.
     let mut block = Zeroizing::new([0; 64]);
     block.iter_mut().zip(key).for_each(|(to, from)| *to = *from);

@@ -4,41 +4,61 @@ use embedded_storage::nor_flash::NorFlash;
 use keywright_common::auth_data::{Fixed, encode_attested_credential, flag};
 use keywright_common::cbor::Encoder;
 use keywright_common::cose::Algorithm;
+use keywright_common::ctap2::client_pin::Permissions;
+use keywright_common::ctap2::extensions::CreationInputs;
 use keywright_common::ctap2::make_credential::Request;
 use keywright_common::status::Status;
 use rand_core::CryptoRng;
 
-use super::Next;
-use crate::authenticator::{Core, State};
-use crate::credential::{CredentialSource, Policy, SigningKey};
-use crate::crypto::{Signature, sha256};
-use crate::identity::Attestation;
-use crate::store::Reading;
+use super::pin_uv_auth_param::Verification;
+use super::{Next, extensions};
+use crate::authenticator::Core;
+use crate::credential::{CredentialSource, Policy};
+use crate::crypto::sha256;
+use crate::lookup;
+use crate::state::State;
+use crate::store::{self, Credential, CredentialId, Reading, User};
 
 /// The credential to make.
 pub(crate) struct Plan {
     algorithm: Algorithm,
     rp_id_hash: [u8; 32],
+    extensions: CreationInputs,
     flags: u8,
+    discoverable: bool,
 }
 
 pub(super) fn start<F: NorFlash, R>(core: &mut Core<F, R>, parameters: &[u8]) -> Result<Next, Status> {
     let request = Request::parse(parameters)?;
-    check(&core.state, &request, core.store.reading()).map(Next::Wait)
+    check(&mut core.state, &request, core.store.reading()).map(Next::Wait)
 }
 
 fn check<F: NorFlash>(
-    state: &State,
+    state: &mut State,
     request: &Request<'_>,
-    _store: Reading<'_, F>,
+    mut store: Reading<'_, F>,
 ) -> Result<super::Plan, Status> {
+    let pin_is_set = store.pin()?.is_some();
+    let verification =
+        Verification::read(request.pin_uv_auth_param, request.pin_uv_auth_protocol, pin_is_set)?;
+    if let Verification::Probe(status) = verification {
+        return Ok(super::Plan::Answer(status));
+    }
     let algorithm = choose_algorithm(request)?;
     check_options(request)?;
+    let discoverable = request.options.rk == Some(true);
+    // Step 7: makeCredUvNotRqd lets a credential be made by a touch alone, but not a discoverable one.
+    if discoverable && pin_is_set && matches!(verification, Verification::NotClaimed) {
+        return Err(Status::PUAT_REQUIRED);
+    }
+    let extensions = CreationInputs::read(request.extensions)?;
     let rp_id_hash = sha256(&[request.rp.id.as_bytes()]);
-    if holds_excluded(state, request, &rp_id_hash) {
+    let verified = verify_user(state, request, verification, &rp_id_hash)?;
+    if holds_excluded(state, &mut store, request, &rp_id_hash, verified != 0)? {
         return Ok(super::Plan::Answer(Status::CREDENTIAL_EXCLUDED));
     }
-    Ok(super::Plan::MakeCredential(Plan { algorithm, rp_id_hash, flags: flag::UP }))
+    let flags = flag::UP | verified;
+    Ok(super::Plan::MakeCredential(Plan { algorithm, rp_id_hash, extensions, flags, discoverable }))
 }
 
 /// §6.1.2 step 3: the first algorithm of the request that is supported.
@@ -53,11 +73,10 @@ fn choose_algorithm(request: &Request<'_>) -> Result<Algorithm, Status> {
 /// §6.1.2 step 5.
 fn check_options(request: &Request<'_>) -> Result<(), Status> {
     let options = request.options;
-    if options.up == Some(false) || options.uv == Some(true) {
+    // A pinUvAuthParam takes the place of `uv`, which asks for the built-in verification that the key does not have.
+    let asks_for_uv = options.uv == Some(true) && request.pin_uv_auth_param.is_none();
+    if options.up == Some(false) || asks_for_uv {
         return Err(Status::INVALID_OPTION);
-    }
-    if options.rk == Some(true) {
-        return Err(Status::UNSUPPORTED_OPTION);
     }
     if request.enterprise_attestation.is_some() {
         return Err(Status::INVALID_PARAMETER);
@@ -65,11 +84,30 @@ fn check_options(request: &Request<'_>) -> Result<(), Status> {
     Ok(())
 }
 
-/// §6.1.2 step 12.
-fn holds_excluded(state: &State, request: &Request<'_>, rp_id_hash: &[u8; 32]) -> bool {
-    request.exclude_list.is_some_and(|list| {
-        list.ids().any(|id| CredentialSource::unwrap(&state.credential_key, rp_id_hash, id).is_some())
-    })
+/// §6.1.2 step 11.1: the UV flag if the user is verified. Without a claim there is none, and none is needed
+/// (makeCredUvNotRqd).
+fn verify_user(
+    state: &mut State,
+    request: &Request<'_>,
+    verification: Verification<'_>,
+    rp_id_hash: &[u8; 32],
+) -> Result<u8, Status> {
+    let Verification::Claimed(param) = verification else { return Ok(0) };
+    let message: [&[u8]; 1] = [request.client_data_hash];
+    state.pin_uv_auth.authorize(param, &message, Permissions::MC, rp_id_hash, state.now)?;
+    Ok(flag::UV)
+}
+
+/// §6.1.2 step 12. A credential that credProtect hides is passed over.
+fn holds_excluded<F: NorFlash>(
+    state: &State,
+    store: &mut Reading<'_, F>,
+    request: &Request<'_>,
+    rp_id_hash: &[u8; 32],
+    is_user_verified: bool,
+) -> Result<bool, Status> {
+    let Some(list) = request.exclude_list else { return Ok(false) };
+    Ok(lookup::first_named(state, store, rp_id_hash, list.ids(), is_user_verified)?.is_some())
 }
 
 pub(super) fn act<F: NorFlash, R: CryptoRng>(
@@ -79,48 +117,52 @@ pub(super) fn act<F: NorFlash, R: CryptoRng>(
     out: &mut Encoder<'_>,
 ) -> Result<Next, Status> {
     let request = Request::parse(parameters)?;
-    let policy = Policy { discoverable: false, cred_protect: 1 };
-    let source = CredentialSource::generate(plan.algorithm, policy, &mut core.random);
-    let id =
-        source.wrap(&core.state.credential_key, &plan.rp_id_hash, &mut core.random).ok_or(Status::OTHER)?;
+    // Step 14.4: what the user confirmed serves this request and no other.
+    core.state.pin_uv_auth.end_verification();
+    let Core { state, store, random } = core;
+    let cred_protect = plan.extensions.cred_protect.unwrap_or_default();
+    let policy = Policy { discoverable: plan.discoverable, cred_protect };
+    let source = CredentialSource::generate(plan.algorithm, policy, random);
+    let id = source.wrap(state.credential_key()?, &plan.rp_id_hash, random).ok_or(Status::OTHER)?;
     let key = source.signing_key().ok_or(Status::OTHER)?;
-    let sign_count = core.store.next_sign_count()?;
+    let sign_count = store.next_sign_count()?;
 
     let mut buffer = [0; MAX_AUTH_DATA];
     let mut auth_data = Encoder::new(&mut buffer);
-    Fixed { rp_id_hash: plan.rp_id_hash, flags: plan.flags | flag::AT, sign_count }.encode(&mut auth_data)?;
-    encode_attested_credential(&core.state.identity.aaguid, &id, &key.public_key(), &mut auth_data)?;
+    let has_outputs = extensions::creation_outputs(plan.extensions) > 0;
+    let flags = plan.flags | flag::AT | if has_outputs { flag::ED } else { 0 };
+    Fixed { rp_id_hash: plan.rp_id_hash, flags, sign_count }.encode(&mut auth_data)?;
+    encode_attested_credential(&state.identity.aaguid, &id, &key.public_key(), &mut auth_data)?;
+    extensions::encode_creation_outputs(plan.extensions, &mut auth_data)?;
 
-    attest(core, &key, auth_data.written(), request.client_data_hash, out)?;
+    out.map(3)?;
+    let attestation = &state.identity.attestation;
+    attestation.write(&key, auth_data.written(), request.client_data_hash, random, out)?;
+    if plan.discoverable {
+        // Last, so that nothing that fails leaves a record behind (G15).
+        store.put_credential(&record(&request, plan.rp_id_hash, id, policy, plan.algorithm)?)?;
+    }
     Ok(Next::Done)
 }
 
-/// Writes the attestation object (§6.1.2 step 20, WebAuthn §8.2 and §8.7).
-fn attest<F, R: CryptoRng>(
-    core: &mut Core<F, R>,
-    key: &SigningKey,
-    auth_data: &[u8],
-    client_data_hash: &[u8; 32],
-    out: &mut Encoder<'_>,
-) -> Result<(), Status> {
-    out.map(3)?;
-    match core.state.identity.attestation {
-        Attestation::None => {
-            out.integer(FMT)?.text("none")?.integer(AUTH_DATA)?.bytes(auth_data)?;
-            out.integer(ATT_STMT)?.map(0)?;
-        }
-        Attestation::PackedSelf => {
-            let signature: Signature = key.sign(&[auth_data, client_data_hash], &mut core.random);
-            out.integer(FMT)?.text("packed")?.integer(AUTH_DATA)?.bytes(auth_data)?;
-            out.integer(ATT_STMT)?.map(2)?;
-            out.text("alg")?.integer(key.public_key().algorithm().0)?.text("sig")?.bytes(&signature)?;
-        }
-    }
-    Ok(())
+/// What the store keeps of a discoverable credential.
+fn record(
+    request: &Request<'_>,
+    rp_id_hash: [u8; 32],
+    id: CredentialId,
+    policy: Policy,
+    algorithm: Algorithm,
+) -> Result<Credential, Status> {
+    Ok(Credential {
+        id,
+        rp_id_hash,
+        rp_id: store::truncated(request.rp.id),
+        rp_name: request.rp.name.map(store::truncated),
+        user: User::try_from(&request.user)?,
+        cred_protect: policy.cred_protect.level(),
+        algorithm: algorithm.0,
+    })
 }
 
-const FMT: i32 = 0x01;
-const AUTH_DATA: i32 = 0x02;
-const ATT_STMT: i32 = 0x03;
 /// Fixed part, AAGUID, id, public key, and room for extension outputs.
 const MAX_AUTH_DATA: usize = 512;

@@ -19,7 +19,7 @@ pub enum Error {
     Commit(#[from] CommitError),
     /// What the state holds cannot be used.
     #[error(
-        "the key's store cannot be used ({0:?}): bring the state file back from a copy, or name another one"
+        "the key's store cannot be used: {0}; bring the state file back from a copy, or name another one"
     )]
     Store(StoreError),
     /// There is no randomness.

@@ -3,9 +3,7 @@
 use keywright_firmware::ctaphid::DeviceVersion;
 use keywright_firmware::identity::{Attestation as Statement, Identity};
 
-/// The AAGUID of every virtual key, drawn at random once: `dd69d6e3-cd4e-43b1-80f2-88a53fa9a995`, a version 4 UUID. It
-/// says "a Keywright key that is a program", and nothing about which one (G20).
-pub const AAGUID: [u8; 16] = 0xdd69_d6e3_cd4e_43b1_80f2_88a5_3fa9_a995_u128.to_be_bytes();
+use crate::attestation::{AAGUID, ATTESTATION};
 
 /// How the virtual key attests its credentials.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -13,6 +11,8 @@ pub enum Attestation {
     /// `packed`, signed by the credential's own key.
     #[default]
     PackedSelf,
+    /// `packed`, signed by the batch key of the virtual key, whose private part is public.
+    Basic,
     /// `none`.
     None,
 }
@@ -29,6 +29,7 @@ pub(crate) fn identity(attestation: Attestation, max_message: usize) -> Identity
         max_message,
         attestation: match attestation {
             Attestation::PackedSelf => Statement::PackedSelf,
+            Attestation::Basic => ATTESTATION,
             Attestation::None => Statement::None,
         },
     }

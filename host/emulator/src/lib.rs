@@ -8,7 +8,7 @@
 //! | room | what is in it |
 //! |---|---|
 //! | [`flash`] | NOR flash in memory or in a file, made durable a commit at a time |
-//! | `random`, `identity` | what else a key is made with |
+//! | `random`, `identity`, [`attestation`] | what else a key is made with |
 //! | `virtual_key` | the loop |
 //! | `touch` | who touches the key |
 //! | `routes` | which answers go to whom |
@@ -28,6 +28,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod attestation;
 mod control;
 mod emulator;
 mod error;
@@ -46,7 +47,7 @@ pub use emulator::{Emulator, Options, Running, Storage};
 pub use error::{Error, Stopped};
 pub use frontend::{Frontend, UsbIp};
 pub use handle::Handle;
-pub use identity::{AAGUID, Attestation};
+pub use identity::Attestation;
 pub use random::Random;
 pub use state::{Indication, State};
 pub use touch::{Answer, Ask, Prompt, TouchPolicy, UnknownPolicy};

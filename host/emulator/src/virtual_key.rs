@@ -217,7 +217,13 @@ impl VirtualKey {
                 self.send(peer, &report);
             }
         }
-        Ok(())
+        self.make_room()
+    }
+
+    /// Room for what is written next is made when nobody waits for it.
+    fn make_room(&mut self) -> Result<(), Error> {
+        while self.plugged.as_mut().is_some_and(|plugged| plugged.key.idle()) {}
+        Ok(self.flash.commit()?)
     }
 
     fn send(&mut self, peer: Peer, report: &Report) {
@@ -256,7 +262,9 @@ impl VirtualKey {
         let now = self.now();
         let buffers = [Box::new(Message::new()), Box::new(Message::new())];
         let flash = self.flash.clone();
-        let key = Key::new(self.identity, flash, Random::new()?, buffers, Start::PowerUp, now)?;
+        let key = Key::new(self.identity, flash, Random::new()?, buffers, Start::PowerUp, now);
+        // A board would offer a reset; here there is a file that can be brought back.
+        key.fault().map_or(Ok(()), Err)?;
         self.plugged = Some(Plugged { key, since: now });
         self.settle(None)
     }

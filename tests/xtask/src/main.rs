@@ -6,7 +6,10 @@
 //! Each stage is a function over the [`run::Project`] and the stage's own [`run::Log`]; adding a stage is one
 //! function and one row of the table.
 
+mod boards;
 mod checklist;
+mod emulator;
+mod flash;
 mod lab;
 mod python;
 mod run;
@@ -42,6 +45,19 @@ enum Command {
         /// The stages to run, in the order of the table
         #[arg(value_name = "STAGE", value_parser = PossibleValuesParser::new(stages::names()))]
         stages: Vec<String>,
+    },
+    /// Build the boards' images into target/firmware and show their sizes
+    Firmware,
+    /// Put an image onto a board that is plugged in; what the key keeps stays where it is
+    Flash {
+        /// The board: a Raspberry Pi Pico with BOOTSEL held while it was plugged in, or an STM32F405
+        board: flash::Board,
+        /// The STM32 over its own DFU loader (dfu-util) rather than a probe (probe-rs)
+        #[arg(long)]
+        dfu: bool,
+        /// Close the STM32's flash to debuggers: read-out protection level 1 (openocd). Opening it again erases everything
+        #[arg(long, conflicts_with = "dfu")]
+        lock: bool,
     },
     /// Show the rules of the security checklist and their tests; fails where one that is due has none
     Checklist,
@@ -91,6 +107,8 @@ fn dispatch(command: Command) -> Result<bool, String> {
             };
             stages::run(&Project::find()?, &selection)
         }
+        Command::Firmware => boards::run(&Project::find()?),
+        Command::Flash { board, dfu, lock } => flash::run(&Project::find()?, board, dfu, lock),
         Command::Checklist => checklist::run(&Project::find()?),
         Command::Lab { shell, command } => lab::run(&Project::find()?, &command, shell),
         Command::Setup { print, debian } => setup::run(&Project::find()?, print, debian),

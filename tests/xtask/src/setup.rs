@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::{
-    lab, python,
+    emulator, lab, python,
     run::{Log, Outcome, Project, Stop, answers, skipped},
     thumb,
 };
@@ -40,6 +40,12 @@ const NEEDS: &[Need] = &[
             format!("python3 -m venv {venv} && {venv}/bin/pip install -r {list} && cp {list} {venv}/")
         },
         install: install_packages,
+    },
+    Need {
+        what: "the emulated board",
+        is_met: |project| Ok(emulator::is_ready(project)),
+        by_hand: || "cargo xtask setup (it needs Node 20 or newer with npm, and python3 with pip)".to_owned(),
+        install: |project, log, _| emulator::install(project, log),
     },
     Need {
         what: "the Linux lab",

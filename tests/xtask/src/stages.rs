@@ -1,5 +1,7 @@
 //! The stages of `cargo xtask test` and the report on them.
 
+mod board;
+mod boards;
 mod cargo;
 mod demo;
 mod firmware;
@@ -95,6 +97,18 @@ const TABLE: &[Stage] = &[
         about: "common and firmware, each alone, for Cortex-M0+ and M4F: no_std",
         part: Part::Full,
         run: firmware::run,
+    },
+    Stage {
+        name: "boards",
+        about: "the boards' images: built, within their budgets, and what can run here tested",
+        part: Part::Full,
+        run: boards::run,
+    },
+    Stage {
+        name: "board",
+        about: "the RP2040's image on an emulated board",
+        part: Part::Full,
+        run: board::run,
     },
     Stage {
         name: "demo",

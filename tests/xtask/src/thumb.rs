@@ -4,9 +4,13 @@
 //! set-up script gives Debian's compiler the core library and leaves a file that names it; that compiler is used for
 //! the firmware only, never for what runs here.
 
-use std::{env, fs, path::PathBuf, process::Command};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
-use crate::run::{Outcome, Project, answers};
+use crate::run::{Outcome, Project, answers, failed, skipped};
 
 /// The Cortex-M0+ of the RP2040 and the Cortex-M4F of the STM32F4.
 pub(crate) const TARGETS: [&str; 2] = ["thumbv6m-none-eabi", "thumbv7em-none-eabihf"];
@@ -27,6 +31,30 @@ impl Toolchain {
         }
         command
     }
+
+    /// Cargo does not notice that a compiler's core library was built anew, and then mixes two of them.
+    pub(crate) fn forget_builds_of_another(&self, folder: &Path) -> Outcome {
+        let stamp = folder.join("toolchain");
+        if fs::read_to_string(&stamp).is_ok_and(|text| text == self.identity) {
+            return Ok(());
+        }
+        if folder.exists() {
+            fs::remove_dir_all(folder).map_err(|error| failed(&folder.display(), &error))?;
+        }
+        fs::create_dir_all(folder).map_err(|error| failed(&folder.display(), &error))?;
+        fs::write(&stamp, &self.identity).map_err(|error| failed(&stamp.display(), &error))
+    }
+}
+
+/// The compiler for the boards; without one the stage is skipped.
+pub(crate) fn require(project: &Project) -> Outcome<Toolchain> {
+    let targets = TARGETS.join(" ");
+    find(project)?.ok_or_else(|| {
+        skipped(
+            format!("rustc has no core library for {targets}"),
+            format!("rustup target add {targets} (or, on Debian, cargo xtask setup --debian)"),
+        )
+    })
 }
 
 /// The compiler for the boards, or none.
@@ -34,7 +62,7 @@ pub(crate) fn find(project: &Project) -> Outcome<Option<Toolchain>> {
     let scratch = project.scratch()?;
     let probe = scratch.join("probe.rs");
     // A crate that needs the core library and nothing else: finding the library's file would not prove that it fits.
-    fs::write(&probe, "#![no_std]\n").map_err(|error| crate::run::failed(&probe.display(), &error))?;
+    fs::write(&probe, "#![no_std]\n").map_err(|error| failed(&probe.display(), &error))?;
     for candidate in [None, named_by_set_up()] {
         let rustc = candidate.clone().unwrap_or_else(|| "rustc".into());
         let builds = |target: &&str| {
@@ -95,5 +123,20 @@ mod tests {
     #[test]
     fn an_empty_file_means_the_ordinary_compiler() {
         assert_eq!(rustc_in(""), None);
+    }
+
+    #[test]
+    fn a_rebuilt_core_library_starts_the_build_anew() {
+        let folder = env::temp_dir().join(format!("keywright-xtask-thumb-{}", std::process::id()));
+        let toolchain = |identity: &str| Toolchain { rustc: None, identity: identity.to_owned() };
+        toolchain("first").forget_builds_of_another(&folder).unwrap();
+        fs::write(folder.join("artefact"), "").unwrap();
+
+        toolchain("first").forget_builds_of_another(&folder).unwrap();
+        assert!(folder.join("artefact").exists());
+
+        toolchain("second").forget_builds_of_another(&folder).unwrap();
+        assert!(!folder.join("artefact").exists());
+        fs::remove_dir_all(folder).unwrap();
     }
 }

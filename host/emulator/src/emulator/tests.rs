@@ -7,6 +7,8 @@ use embedded_storage::nor_flash::{NorFlash, ReadNorFlash};
 use super::*;
 use crate::flash::{CommitError, TestDisk};
 
+/// In the middle of a page that a young store has not come to.
+const UNUSED: u32 = 9 * 4096 + 2048;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 fn init() -> [u8; 64] {
@@ -23,7 +25,7 @@ fn g26_no_response_leaves_before_what_was_written_is_durable() {
     let (to_key, from_key) = running.handle().connect().unwrap();
     for round in 0..20_u8 {
         let marker = [b"durable ", &[round; 8][..]].concat();
-        flash.write(8 * 4096 + u32::from(round) * 16, &marker).unwrap();
+        flash.write(UNUSED + u32::from(round) * 16, &marker).unwrap();
         to_key.send(init()).unwrap();
         from_key.recv_timeout(PATIENCE).unwrap();
         assert!(disk.has_durable(&marker), "round {round}");
@@ -39,7 +41,7 @@ fn a_disk_that_fails_stops_the_key_and_keeps_the_response_back() {
     to_key.send(init()).unwrap();
     from_key.recv_timeout(PATIENCE).unwrap();
     disk.break_down();
-    flash.write(8 * 4096, &[1; 4]).unwrap();
+    flash.write(UNUSED, &[1; 4]).unwrap();
     to_key.send(init()).unwrap();
     assert!(from_key.recv_timeout(PATIENCE).is_err(), "the response stays inside, and the host sees the end");
     let error = running.wait().unwrap_err();
@@ -62,7 +64,7 @@ fn a_fault_of_the_store_stops_the_key_and_keeps_the_response_back() {
 fn a_disk_that_fails_at_the_start_is_an_error_at_the_start() {
     let disk = TestDisk::new();
     let mut flash = disk.flash();
-    flash.write(8 * 4096, &[1; 4]).unwrap();
+    flash.write(UNUSED, &[1; 4]).unwrap();
     disk.break_down();
     assert!(matches!(Emulator::start_over(flash, Options::default()), Err(Error::Commit(_))));
 }
@@ -72,12 +74,12 @@ fn g28_a_wipe_leaves_nothing() {
     let disk = TestDisk::new();
     let mut flash = disk.flash();
     let running = Emulator::start_over(flash.clone(), Options::default()).unwrap();
-    flash.write(8 * 4096, b"to be forgotten!").unwrap();
-    running.handle().power_cycle().unwrap();
+    flash.write(UNUSED, b"to be forgotten!").unwrap();
+    running.handle().touch().unwrap();
     assert!(disk.has_durable(b"to be forgotten!"));
     running.handle().wipe().unwrap();
     assert!(!disk.has_durable(b"to be forgotten!"));
     let mut bytes = [0; 16];
-    flash.read(8 * 4096, &mut bytes).unwrap();
+    flash.read(UNUSED, &mut bytes).unwrap();
     assert_eq!(bytes, [0xff; 16]);
 }

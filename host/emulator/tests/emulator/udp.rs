@@ -126,5 +126,5 @@ fn get_info_names_the_virtual_keys_aaguid() {
     let channel = open(&mut host);
     let (command, info) = transact(&mut host, channel, Command::CBOR, &[4]);
     assert_eq!((command, info[0]), (Command::CBOR, 0));
-    assert!(info.windows(16).any(|bytes| bytes == keywright_emulator::AAGUID));
+    assert!(info.windows(16).any(|bytes| bytes == keywright_emulator::attestation::AAGUID));
 }

@@ -1,0 +1,55 @@
+//! HTTP: the console's pages and the JSON endpoints over one [`Iam`].
+
+mod api;
+mod console;
+mod cookies;
+mod guard;
+
+use std::sync::Arc;
+
+use axum::{Router, extract::DefaultBodyLimit, middleware};
+use subtle::ConstantTimeEq as _;
+
+use crate::{iam::Iam, refusal::Refusal};
+
+/// What every request shares.
+#[derive(Clone)]
+pub(crate) struct App(Arc<Iam>);
+
+/// All routes, behind the guard.
+pub(crate) fn router(iam: Arc<Iam>) -> Router {
+    let app = App(iam);
+    Router::new()
+        .merge(console::routes())
+        .nest("/api", api::routes())
+        .fallback(console::not_found)
+        .layer(DefaultBodyLimit::max(LARGEST_BODY))
+        .layer(middleware::from_fn_with_state(app.clone(), guard::check))
+        .with_state(app)
+}
+
+impl App {
+    /// Runs what blocks (the database, passwords) on a thread that may block.
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Iam) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let iam = Arc::clone(&self.0);
+        let result = tokio::task::spawn_blocking(move || work(&iam)).await;
+        result.map_err(Refusal::failure)?
+    }
+}
+
+/// Refuses a form that does not come from a page of this session.
+fn check_csrf(expected: &str, found: &str) -> Result<(), Refusal> {
+    if bool::from(expected.as_bytes().ct_eq(found.as_bytes())) {
+        return Ok(());
+    }
+    Err(Refusal::denied("This form belongs to another session. Open the page again and repeat."))
+}
+
+/// An attestation with a chain of certificates takes a few kilobytes.
+const LARGEST_BODY: usize = 64 * 1024;
+
+#[cfg(test)]
+mod tests;

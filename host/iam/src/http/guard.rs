@@ -1,0 +1,89 @@
+//! Who may ask at all: requests to this host, from this origin. And the headers of every answer.
+//!
+//! The host is checked because a page of a foreign name that resolves to 127.0.0.1 (DNS rebinding) would
+//! otherwise share the console's origin; the origin because cookies do not tell who asks.
+
+use axum::{
+    extract::{Request, State},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, header},
+    middleware::Next,
+    response::{IntoResponse, Redirect, Response},
+};
+
+use super::{App, api::ApiError, console::PageError};
+use crate::refusal::Refusal;
+
+/// Checks a request, passes it on, and adds the headers.
+pub(super) async fn check(State(app): State<App>, request: Request, next: Next) -> Response {
+    let is_api = request.uri().path().starts_with("/api/");
+    let mut response = match judge(&app.0.console_url, &request) {
+        Verdict::Pass => next.run(request).await,
+        Verdict::Redirect(to) => Redirect::temporary(&to).into_response(),
+        Verdict::Refuse(refusal) if is_api => ApiError(refusal).into_response(),
+        Verdict::Refuse(refusal) => PageError(refusal).into_response(),
+    };
+    for (name, value) in HEADERS {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+enum Verdict {
+    Pass,
+    Redirect(String),
+    Refuse(Refusal),
+}
+
+fn judge(console_url: &str, request: &Request) -> Verdict {
+    let own_host = console_url.trim_start_matches("http://");
+    let by_number = own_host.replacen("localhost", "127.0.0.1", 1);
+    let is = |host: &str, wanted: &str| host.eq_ignore_ascii_case(wanted);
+    let foreign =
+        || Verdict::Refuse(Refusal::denied(format!("The console is at {console_url}. Open it there.")));
+    let Some(host) = only(request.headers(), &header::HOST) else { return foreign() };
+    if request.uri().authority().is_some_and(|authority| !is(authority.as_str(), host)) {
+        return foreign();
+    }
+    if request.headers().contains_key(header::ORIGIN) || !is_safe(request.method()) {
+        let origin = only(request.headers(), &header::ORIGIN);
+        if origin != Some(console_url) {
+            let text =
+                format!("Requests come from the console alone. A script sends `Origin: {console_url}`.");
+            return Verdict::Refuse(Refusal::denied(text));
+        }
+    }
+    if is(host, own_host) {
+        return Verdict::Pass;
+    }
+    if is(host, &by_number) && is_safe(request.method()) {
+        let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+        return Verdict::Redirect(format!("{console_url}{path}"));
+    }
+    foreign()
+}
+
+fn is_safe(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
+}
+
+/// The value of a header that is there exactly once.
+fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    let mut values = headers.get_all(name).into_iter();
+    let value = values.next()?.to_str().ok()?;
+    values.next().is_none().then_some(value)
+}
+
+/// `Referrer-Policy: no-referrer` would make browsers send `Origin: null` with forms.
+const HEADERS: [(HeaderName, &str); 7] = [
+    (
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; form-action 'self'; \
+         base-uri 'none'; frame-ancestors 'none'",
+    ),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::CACHE_CONTROL, "no-store"),
+    (header::REFERRER_POLICY, "same-origin"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+];

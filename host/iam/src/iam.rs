@@ -1,0 +1,175 @@
+//! The local IAM without its sockets: everything that blocks, called from threads that may.
+
+use std::fmt;
+
+use rusqlite::Transaction;
+use serde::Serialize;
+use tracing::info;
+use webauthn_rs_core::WebauthnCore;
+
+use crate::{
+    config::{Attestation, Clock, Config},
+    devices,
+    error::Error,
+    names::{Account, UserName},
+    password::{self, Passwords},
+    random,
+    refusal::Refusal,
+    session::{Seen, SessionKey, Sessions, Stage},
+    store::{self, Store},
+    throttle::Throttle,
+    users::{self, User},
+    webauthn,
+};
+
+/// The local IAM: one account, its users, their devices and sessions.
+pub(crate) struct Iam {
+    pub(crate) account: Account,
+    /// `http://localhost:PORT`: the WebAuthn origin, and the only one that may post.
+    pub(crate) console_url: String,
+    pub(crate) store: Store,
+    pub(crate) passwords: Passwords,
+    pub(crate) sessions: Sessions,
+    pub(crate) throttle: Throttle,
+    pub(crate) relying_party: WebauthnCore,
+    pub(crate) attestation: Attestation,
+    clock: Clock,
+}
+
+/// Someone whose password was right and who has an MFA device to prove. Good for that alone.
+pub(crate) struct Pending {
+    pub(crate) key: SessionKey,
+    pub(crate) user: User,
+    pub(crate) csrf: String,
+}
+
+/// Someone signed in.
+pub(crate) struct SignedIn {
+    pub(crate) key: SessionKey,
+    pub(crate) user: User,
+    pub(crate) mfa_serial: Option<String>,
+    pub(crate) csrf: String,
+}
+
+/// Who may make users.
+#[derive(Clone, PartialEq, Eq, Serialize)]
+pub struct Administrator {
+    /// The user name.
+    pub user: String,
+    /// The first password. A secret: for the person at the terminal, not for a log.
+    pub password: String,
+}
+
+impl Iam {
+    /// Opens the data; the administrator's password is told once, at the first start.
+    pub(crate) fn open(config: &Config, console_url: String) -> Result<(Self, Option<Administrator>), Error> {
+        let relying_party = webauthn::relying_party(&console_url)?;
+        let store = Store::open(&config.data)?;
+        let passwords = Passwords::new().map_err(|error| Error::Password(error.to_string()))?;
+        let account = account(&store, config)?;
+        let administrator = first_administrator(&store, &passwords, config)?;
+        let iam = Self {
+            account,
+            console_url,
+            store,
+            passwords,
+            sessions: Sessions::default(),
+            throttle: Throttle::default(),
+            relying_party,
+            attestation: config.attestation,
+            clock: config.clock.clone(),
+        };
+        Ok((iam, administrator))
+    }
+
+    pub(crate) fn now(&self) -> i64 {
+        self.clock.seconds()
+    }
+
+    /// The pending sign-in that a cookie names.
+    pub(crate) fn pending(&self, id: Option<&str>) -> Result<Pending, Refusal> {
+        let gone = || Refusal::denied("This sign-in is not there or took too long. Start again at /sign-in.");
+        let (seen, user) = self.find(id).map_err(|error| error.unwrap_or_else(gone))?;
+        match seen.stage {
+            Stage::Pending => Ok(Pending { key: seen.key, user, csrf: seen.csrf }),
+            Stage::SignedIn { .. } => Err(gone()),
+        }
+    }
+
+    /// The session that a cookie names.
+    pub(crate) fn signed_in(&self, id: Option<&str>) -> Result<SignedIn, Refusal> {
+        let gone = || Refusal::denied("You are not signed in. Sign in at /sign-in.");
+        let (seen, user) = self.find(id).map_err(|error| error.unwrap_or_else(gone))?;
+        match seen.stage {
+            Stage::SignedIn { mfa_serial } => {
+                Ok(SignedIn { key: seen.key, user, mfa_serial, csrf: seen.csrf })
+            }
+            Stage::Pending => Err(gone()),
+        }
+    }
+
+    /// `Err(None)` when there is no such session.
+    fn find(&self, id: Option<&str>) -> Result<(Seen, User), Option<Refusal>> {
+        let seen = id.and_then(|id| self.sessions.find(id, self.now())).ok_or(None)?;
+        let user = self.store.transaction(|tx| users::find_by_id(tx, seen.user));
+        let user = user.map_err(|error| Some(error.into()))?.ok_or(None)?;
+        Ok((seen, user))
+    }
+}
+
+impl SignedIn {
+    /// Refuses a session without MFA when the user has an MFA device by now.
+    pub(crate) fn require_proof(&self, tx: &Transaction<'_>) -> Result<(), Refusal> {
+        if self.mfa_serial.is_some() || devices::in_use(tx, &self.user)?.is_empty() {
+            return Ok(());
+        }
+        Err(Refusal::denied(
+            "You have an MFA device, and this session began without it. Sign out and sign in again with it.",
+        ))
+    }
+}
+
+impl fmt::Debug for Administrator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Administrator").field("user", &self.user).finish_non_exhaustive()
+    }
+}
+
+/// The stored account, or at the first start the one asked for or a random one.
+fn account(store: &Store, config: &Config) -> Result<Account, Error> {
+    let asked = config.account.as_deref().map(Account::parse).transpose()?;
+    store.transaction(|tx| {
+        let Some(stored) = store::setting(tx, "account")? else {
+            let account = asked.map_or_else(Account::random, Ok)?;
+            store::add_setting(tx, "account", account.as_str().as_bytes())?;
+            return Ok(account);
+        };
+        let stored = Account::parse(&String::from_utf8_lossy(&stored))?;
+        match asked {
+            Some(asked) if asked != stored => {
+                Err(Error::OtherAccount { stored: stored.as_str().into(), asked: asked.as_str().into() })
+            }
+            _ => Ok(stored),
+        }
+    })
+}
+
+/// Makes the administrator when there are no users.
+fn first_administrator(
+    store: &Store,
+    passwords: &Passwords,
+    config: &Config,
+) -> Result<Option<Administrator>, Error> {
+    let name = UserName::parse(&config.administrator)
+        .map_err(|_| Error::Administrator(config.administrator.clone()))?;
+    let query = "SELECT EXISTS (SELECT 1 FROM users)";
+    if store.transaction(|tx| tx.query_row(query, [], |row| row.get(0)))? {
+        return Ok(None);
+    }
+    let password = password::generate()?;
+    let hash = passwords.hash(&password).map_err(|error| Error::Password(error.to_string()))?;
+    let (handle, now) = (random()?, config.clock.seconds());
+    store.transaction(|tx| users::insert(tx, &name, handle, &hash, true, now))?;
+    info!(user = name.as_str(), "the first administrator was made");
+    Ok(Some(Administrator { user: name.as_str().into(), password }))
+}

@@ -1,0 +1,299 @@
+//! Passkeys and security keys: registration and sign-in, verified by `webauthn-rs-core`.
+//!
+//! What that crate leaves to its caller is checked here: the origin as a whole string, framed pages at
+//! sign-in, the user handle, the identity of the credential, and counters kept in one place.
+
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension as _, Row};
+use serde::Deserialize;
+use tracing::{info, warn};
+use url::Url;
+use webauthn_rs_core::{
+    WebauthnCore,
+    error::WebauthnError,
+    proto::{
+        AttestationConveyancePreference, AuthenticationResult, AuthenticationState, AuthenticatorTransport,
+        COSEAlgorithm, Credential, PublicKeyCredential, PublicKeyCredentialCreationOptions,
+        PublicKeyCredentialRequestOptions, RegisterPublicKeyCredential, RegistrationState,
+        UserVerificationPolicy,
+    },
+};
+
+use crate::{
+    config::Attestation,
+    devices::{self, Device, Kind},
+    error::Error,
+    iam::{Iam, Pending, SignedIn},
+    names::DeviceName,
+    refusal::{Code, Refusal},
+    users::User,
+};
+
+/// A challenge that a session has asked for and not yet answered.
+pub(crate) struct Ceremony {
+    purpose: Purpose,
+    expires: i64,
+}
+
+enum Purpose {
+    Register { name: DeviceName, state: Box<RegistrationState> },
+    SignIn { serials: Vec<String>, state: Box<AuthenticationState> },
+}
+
+/// A registered key.
+struct Key {
+    serial: String,
+    credential: Credential,
+}
+
+/// The relying party `localhost`: an RP ID cannot be an IP address.
+pub(crate) fn relying_party(console_url: &str) -> Result<WebauthnCore, Error> {
+    let origin = Url::parse(console_url).map_err(|error| Error::Thread(std::io::Error::other(error)))?;
+    let (name, id) = ("Keywright local IAM", "localhost");
+    // "Experts only": what it does not check is in this module's header.
+    Ok(WebauthnCore::new_unsafe_experts_only(name, id, vec![origin], CEREMONY, Some(false), Some(false)))
+}
+
+impl Iam {
+    /// Options for `navigator.credentials.create()`.
+    pub(crate) fn begin_registration(
+        &self,
+        caller: &SignedIn,
+        name: &str,
+    ) -> Result<PublicKeyCredentialCreationOptions, Refusal> {
+        let name = DeviceName::parse(name)?;
+        let user = &caller.user;
+        let own = self.store.transaction(|tx| {
+            caller.require_proof(tx)?;
+            devices::require_room(tx, user)?;
+            devices::require_free_name(tx, user, &name)?;
+            keys_of(tx, user)
+        })?;
+        let excluded = own.into_iter().map(|key| key.credential.cred_id).collect();
+        let builder = self.relying_party.new_challenge_register_builder(&user.handle, &user.name, &user.name);
+        let builder = builder
+            .map_err(Refusal::failure)?
+            .attestation(conveyance(self.attestation))
+            .user_verification_policy(UserVerificationPolicy::Preferred)
+            .credential_algorithms(vec![COSEAlgorithm::ES256, COSEAlgorithm::RS256])
+            .exclude_credentials(Some(excluded))
+            .require_resident_key(false);
+        let challenge = self.relying_party.generate_challenge_register(builder);
+        let (options, state) = challenge.map_err(Refusal::failure)?;
+        let purpose = Purpose::Register { name, state: Box::new(state) };
+        self.sessions.begin(caller.key, Ceremony { purpose, expires: self.now() + ANSWERED_WITHIN });
+        Ok(options.public_key)
+    }
+
+    /// Registers the key that answered, and takes it into use.
+    pub(crate) fn register_key(
+        &self,
+        caller: &SignedIn,
+        name: &str,
+        answer: &RegisterPublicKeyCredential,
+    ) -> Result<Device, Refusal> {
+        let ceremony = self.sessions.take_ceremony(caller.key);
+        let Some(Purpose::Register { name: asked, state }) = self.still_open(ceremony) else {
+            return Err(no_challenge());
+        };
+        if asked.as_str() != name {
+            return Err(Refusal::invalid("The device name is not the one that the options were asked for."));
+        }
+        self.check_client_data(&answer.response.client_data_json)?;
+        self.store.transaction(|tx| require_unknown(tx, &answer.raw_id))?;
+        let mut credential = self.relying_party.register_credential(answer, &state, None).map_err(refused)?;
+        if credential.cred_id.as_slice() != answer.raw_id {
+            return Err(Refusal::denied("The answer names another credential than the key made. Try again."));
+        }
+        if let Some(transports) = &mut credential.transports {
+            transports.retain(|transport| *transport != AuthenticatorTransport::Unknown);
+        }
+        self.add_key(caller, &asked, &credential, &answer.response.attestation_object)
+    }
+
+    fn add_key(
+        &self,
+        caller: &SignedIn,
+        name: &DeviceName,
+        credential: &Credential,
+        attestation_object: &[u8],
+    ) -> Result<Device, Refusal> {
+        let (user, now) = (&caller.user, self.now());
+        let serial = self.account.key_serial(&user.name, name)?;
+        let json = serde_json::to_string(credential).map_err(Refusal::failure)?;
+        self.store.transaction(|tx| {
+            caller.require_proof(tx)?;
+            devices::require_room(tx, user)?;
+            devices::require_free_name(tx, user, name)?;
+            require_unknown(tx, &credential.cred_id)?;
+            devices::insert(tx, user, (&serial, Kind::Webauthn, name), now, Some(now))?;
+            let statement = "INSERT INTO webauthn_credentials \
+                             (serial, credential_id, credential, counter, attestation_object) \
+                             VALUES (?1, ?2, ?3, ?4, ?5)";
+            let id = credential.cred_id.as_slice();
+            tx.execute(statement, (&serial, id, json, credential.counter, attestation_object))?;
+            Ok::<_, Refusal>(())
+        })?;
+        info!(user = user.name, serial, "a security key was registered");
+        Ok(Device { serial, kind: Kind::Webauthn, name: name.as_str().into(), enabled_at: now })
+    }
+
+    /// Options for `navigator.credentials.get()`: all keys of the user, or the one named.
+    pub(crate) fn begin_proof(
+        &self,
+        pending: &Pending,
+        serial: Option<&str>,
+    ) -> Result<PublicKeyCredentialRequestOptions, Refusal> {
+        let mut keys = self.store.transaction(|tx| keys_of(tx, &pending.user))?;
+        keys.retain(|key| serial.is_none_or(|serial| serial == key.serial));
+        if keys.is_empty() {
+            let text = "There is no such passkey or security key of yours. Choose another MFA device.";
+            return Err(Refusal::new(Code::NoSuchEntity, text));
+        }
+        let (serials, credentials) = keys.into_iter().map(|key| (key.serial, key.credential)).unzip();
+        let policy = Some(UserVerificationPolicy::Preferred);
+        let builder = self.relying_party.new_challenge_authenticate_builder(credentials, policy);
+        let builder = builder.map_err(Refusal::failure)?;
+        let challenge = self.relying_party.generate_challenge_authenticate(builder);
+        let (options, state) = challenge.map_err(Refusal::failure)?;
+        let purpose = Purpose::SignIn { serials, state: Box::new(state) };
+        self.sessions.begin(pending.key, Ceremony { purpose, expires: self.now() + ANSWERED_WITHIN });
+        Ok(options.public_key)
+    }
+
+    /// The second step of sign-in with a key. The answer is the new session's id.
+    pub(crate) fn sign_in_with_key(
+        &self,
+        pending: &Pending,
+        answer: &PublicKeyCredential,
+    ) -> Result<String, Refusal> {
+        let ceremony = self.sessions.take_ceremony(pending.key);
+        let Some(Purpose::SignIn { serials, state }) = self.still_open(ceremony) else {
+            return Err(no_challenge());
+        };
+        self.check_client_data(&answer.response.client_data_json)?;
+        let named = answer.response.user_handle.as_deref().filter(|handle| !handle.is_empty());
+        if named.is_some_and(|handle| handle != pending.user.handle) {
+            return Err(Refusal::denied("The key answered for another user. Choose a key of yours."));
+        }
+        let serial = self.store.transaction(|tx| {
+            let keys = keys_of(tx, &pending.user)?;
+            let key = keys.into_iter().find(|key| key.credential.cred_id.as_slice() == answer.raw_id);
+            let key = key.filter(|key| serials.contains(&key.serial)).ok_or_else(not_asked)?;
+            // The stored counter, not the one of when the challenge was made.
+            let proof = self.relying_party.authenticate_single_credential(answer, &state, &key.credential);
+            let proof = proof.map_err(|error| refused_of(&key, error))?;
+            raise_counter(tx, key, &proof)
+        })?;
+        self.step_up(pending, serial)
+    }
+
+    fn still_open(&self, ceremony: Option<Ceremony>) -> Option<Purpose> {
+        ceremony.filter(|ceremony| self.now() < ceremony.expires).map(|ceremony| ceremony.purpose)
+    }
+
+    /// The origin as a whole string, and not from within another page: `webauthn-rs-core` compares parsed
+    /// URLs and looks at `crossOrigin` at registration only.
+    fn check_client_data(&self, json: &[u8]) -> Result<(), Refusal> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct ClientData {
+            origin: String,
+            cross_origin: Option<bool>,
+        }
+        let data: ClientData = serde_json::from_slice(json)
+            .map_err(|error| Refusal::invalid(format!("clientDataJSON cannot be read: {error}")))?;
+        if data.origin != self.console_url {
+            let text =
+                format!("The key answered for another origin. Open the console at {}.", self.console_url);
+            return Err(Refusal::denied(text));
+        }
+        if data.cross_origin == Some(true) {
+            return Err(Refusal::denied(
+                "The key was asked from within another site's page. Open the console itself.",
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn keys_of(connection: &Connection, user: &User) -> Result<Vec<Key>, Refusal> {
+    let mut query = connection.prepare_cached(
+        "SELECT serial, credential, counter FROM webauthn_credentials JOIN mfa_devices USING (serial) \
+         WHERE user_id = ?1 ORDER BY enabled_at, mfa_devices.rowid",
+    )?;
+    let read = |row: &Row<'_>| Ok((row.get(0)?, row.get::<_, String>(1)?, row.get(2)?));
+    let rows = query.query_map([user.id], read)?;
+    rows.map(|row| {
+        let (serial, json, counter) = row?;
+        let mut credential: Credential = serde_json::from_str(&json).map_err(Refusal::failure)?;
+        credential.counter = counter;
+        Ok(Key { serial, credential })
+    })
+    .collect()
+}
+
+fn require_unknown(connection: &Connection, credential_id: &[u8]) -> Result<(), Refusal> {
+    let query = "SELECT serial FROM webauthn_credentials WHERE credential_id = ?1";
+    let found: Option<String> = connection.query_row(query, [credential_id], |row| row.get(0)).optional()?;
+    match found {
+        None => Ok(()),
+        Some(_) => {
+            let text =
+                "This credential is already registered. Use another key, or ask it for a new credential.";
+            Err(Refusal::new(Code::EntityAlreadyExists, text))
+        }
+    }
+}
+
+/// Writes the counter and the backup state that the key told; the answer is the key's serial number.
+fn raise_counter(
+    connection: &Connection,
+    mut key: Key,
+    proof: &AuthenticationResult,
+) -> Result<String, Refusal> {
+    key.credential.backup_state = proof.backup_state();
+    key.credential.counter = proof.counter();
+    let json = serde_json::to_string(&key.credential).map_err(Refusal::failure)?;
+    let statement = "UPDATE webauthn_credentials SET credential = ?2, counter = ?3 WHERE serial = ?1";
+    connection.execute(statement, (&key.serial, json, proof.counter()))?;
+    Ok(key.serial)
+}
+
+fn refused_of(key: &Key, error: WebauthnError) -> Refusal {
+    if !matches!(error, WebauthnError::CredentialPossibleCompromise) {
+        return refused(error);
+    }
+    warn!(serial = key.serial, counter = key.credential.counter, "a signature counter did not rise");
+    Refusal::denied(
+        "The key's signature counter did not rise: there may be a copy of it. Use another MFA device and \
+         ask an administrator to replace this one.",
+    )
+}
+
+fn refused(error: WebauthnError) -> Refusal {
+    info!(%error, "a security key's answer was refused");
+    Refusal::denied(format!("The key's answer was refused: {error}. Ask for new options and try again."))
+}
+
+fn no_challenge() -> Refusal {
+    Refusal::denied("There is no challenge to answer: it was used or took too long. Ask for new options.")
+}
+
+fn not_asked() -> Refusal {
+    Refusal::denied("The key that answered is not one that was asked. Choose a key of yours.")
+}
+
+fn conveyance(attestation: Attestation) -> AttestationConveyancePreference {
+    match attestation {
+        Attestation::None => AttestationConveyancePreference::None,
+        Attestation::Indirect => AttestationConveyancePreference::Indirect,
+        Attestation::Direct => AttestationConveyancePreference::Direct,
+    }
+}
+
+/// What the client is told.
+const CEREMONY: Duration = Duration::from_secs(60);
+/// Seconds that the server waits: the client's minute, and the way back.
+const ANSWERED_WITHIN: i64 = 75;
