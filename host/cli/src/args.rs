@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use keywright_common::cose::Algorithm;
+use keywright_host::transport::DeviceAddress;
+
+use crate::credential_file::CredentialId;
 
 /// A FIDO2 security key in software, and the driver for any vendor's key.
 #[derive(Debug, Parser)]
@@ -39,14 +41,14 @@ pub(crate) enum Command {
     /// Have a key show itself.
     Wink(Device),
     /// Run a virtual key.
-    #[cfg(feature = "emulator")]
+    #[cfg(all(feature = "emulator", unix))]
     Emulate(Emulate),
     /// The local IAM.
-    #[cfg(feature = "iam")]
+    #[cfg(all(feature = "iam", unix))]
     #[command(subcommand)]
     Iam(Iam),
     /// Register a virtual key in a local IAM and sign in with it, from nothing.
-    #[cfg(all(feature = "emulator", feature = "iam"))]
+    #[cfg(all(feature = "emulator", feature = "iam", unix))]
     Demo(Demo),
 }
 
@@ -55,15 +57,15 @@ pub(crate) enum Command {
 pub(crate) struct Device {
     /// The key: hid:PATH, udp:ADDRESS:PORT or tcp:ADDRESS:PORT; without it, the only one plugged in, or the one touched.
     #[arg(long, value_name = "WHERE")]
-    pub(crate) device: Option<String>,
+    pub(crate) device: Option<DeviceAddress>,
 }
 
 /// Where the PIN comes from; without either it is asked for, hidden.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct PinSource {
-    /// Read the PIN from this file descriptor, up to the end of its first line.
+    /// Read the PIN from this file descriptor: its next line.
     #[arg(long, value_name = "FD", conflicts_with = "pin_env")]
-    pub(crate) pin_fd: Option<i32>,
+    pub(crate) pin_fd: Option<u32>,
     /// Take the PIN from this environment variable.
     #[arg(long, value_name = "NAME")]
     pub(crate) pin_env: Option<String>,
@@ -93,6 +95,9 @@ pub(crate) struct Register {
     /// Where to keep the public part of the credential.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: PathBuf,
+    /// Take the place of a file that is there.
+    #[arg(long)]
+    pub(crate) force: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -101,15 +106,6 @@ pub(crate) enum AlgorithmName {
     Es256,
     /// Ed25519.
     Eddsa,
-}
-
-impl From<AlgorithmName> for Algorithm {
-    fn from(name: AlgorithmName) -> Self {
-        match name {
-            AlgorithmName::Es256 => Self::ES256,
-            AlgorithmName::Eddsa => Self::EDDSA,
-        }
-    }
 }
 
 #[derive(Debug, Args)]
@@ -151,9 +147,9 @@ pub(crate) enum Pin {
 /// Where the new PIN comes from; without either it is asked for twice, hidden.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct NewPin {
-    /// Read the new PIN from this file descriptor, up to the end of its first line.
+    /// Read the new PIN from this file descriptor: its next line, if it is also that of --pin-fd.
     #[arg(long, value_name = "FD", conflicts_with = "new_pin_env")]
-    pub(crate) new_pin_fd: Option<i32>,
+    pub(crate) new_pin_fd: Option<u32>,
     /// Take the new PIN from this environment variable.
     #[arg(long, value_name = "NAME")]
     pub(crate) new_pin_env: Option<String>,
@@ -178,21 +174,22 @@ pub(crate) enum Credentials {
         #[command(flatten)]
         pin: PinSource,
         /// The credential's id, base64url as `list` shows it.
-        #[arg(value_name = "ID")]
-        id: String,
+        #[arg(value_name = "ID", allow_hyphen_values = true)]
+        id: CredentialId,
         /// Do not ask first.
         #[arg(long)]
         yes: bool,
     },
     /// Give the account of a credential another name.
+    #[command(group(clap::ArgGroup::new("names").args(["name", "display_name"]).required(true).multiple(true)))]
     Rename {
         #[command(flatten)]
         device: Device,
         #[command(flatten)]
         pin: PinSource,
         /// The credential's id, base64url as `list` shows it.
-        #[arg(value_name = "ID")]
-        id: String,
+        #[arg(value_name = "ID", allow_hyphen_values = true)]
+        id: CredentialId,
         /// The account's new name.
         #[arg(long, value_name = "NAME")]
         name: Option<String>,
@@ -215,12 +212,13 @@ pub(crate) struct Reset {
 pub(crate) struct Select {
     /// One of the keys to choose among; without it, all that are plugged in.
     #[arg(long, value_name = "WHERE")]
-    pub(crate) device: Vec<String>,
+    pub(crate) device: Vec<DeviceAddress>,
 }
 
 /// A virtual key.
-#[cfg(feature = "emulator")]
+#[cfg(all(feature = "emulator", unix))]
 #[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("ways").args(["udp", "tcp", "control"]).required(true).multiple(true)))]
 pub(crate) struct Emulate {
     /// Serve 64-byte datagrams on this address, such as 127.0.0.1:8111; port 0 takes a free one.
     #[arg(long, value_name = "ADDRESS:PORT")]
@@ -228,14 +226,24 @@ pub(crate) struct Emulate {
     /// Serve 64-byte frames on this address; port 0 takes a free one.
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(crate) tcp: Option<std::net::SocketAddr>,
+    /// Be a HID device of this machine (/dev/uhid), for browsers and whatever else looks for keys; Linux only.
+    #[arg(long)]
+    pub(crate) uhid: bool,
+    /// Be a USB device that a VM or another system attaches over USB/IP, from this address; port 0 takes a free one.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) usbip: Option<std::net::SocketAddr>,
+    /// Run so many independent keys; the names of their files get .1, .2, … as endings if there are several.
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub(crate) keys: u32,
     /// Keep the key's memory in this file; it holds the key's secret.
     #[arg(long, value_name = "FILE", required_unless_present = "ephemeral", conflicts_with = "ephemeral")]
     pub(crate) state: Option<PathBuf>,
     /// Keep nothing: the key is gone when the command ends.
     #[arg(long)]
     pub(crate) ephemeral: bool,
-    /// What the user does when the key asks for a touch: auto, deny, prompt, or after=MILLISECONDS.
-    #[arg(long, default_value = "prompt")]
+    /// Who touches the key when it asks: prompt (you, at this terminal), manual (the control socket alone), auto (the key itself,
+    /// at once), after=MILLISECONDS (itself, later), or deny (nobody: every request is declined).
+    #[arg(long, value_name = "WHO", default_value = "prompt")]
     pub(crate) touch: String,
     /// How new credentials are attested.
     #[arg(long, value_enum, default_value = "self")]
@@ -243,9 +251,12 @@ pub(crate) struct Emulate {
     /// Take control commands, JSON lines, on a Unix socket at this path.
     #[arg(long, value_name = "PATH")]
     pub(crate) control: Option<PathBuf>,
+    /// Let addresses be bound that other machines can reach. Whoever reaches them can use the key.
+    #[arg(long)]
+    pub(crate) allow_remote: bool,
 }
 
-#[cfg(feature = "emulator")]
+#[cfg(all(feature = "emulator", unix))]
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum AttestationName {
     /// Signed with the credential's own key.
@@ -257,7 +268,7 @@ pub(crate) enum AttestationName {
     None,
 }
 
-#[cfg(feature = "iam")]
+#[cfg(all(feature = "iam", unix))]
 #[derive(Debug, Subcommand)]
 pub(crate) enum Iam {
     /// Serve the console and its endpoints.
@@ -275,7 +286,7 @@ pub(crate) enum Iam {
 }
 
 /// The demonstration.
-#[cfg(all(feature = "emulator", feature = "iam"))]
+#[cfg(all(feature = "emulator", feature = "iam", unix))]
 #[derive(Debug, Args)]
 pub(crate) struct Demo {
     /// Keep the console open at the end, and print its address.

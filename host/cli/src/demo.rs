@@ -38,16 +38,6 @@ pub(crate) struct Outcome {
     pub(crate) reports: u64,
 }
 
-/// What is still running when the story has been told.
-pub(crate) struct Stage {
-    /// The IAM.
-    pub(crate) iam: RunningIam,
-    /// Who can sign in.
-    pub(crate) user: &'static str,
-    /// With what password.
-    pub(crate) password: String,
-}
-
 /// Why the story could not be told to its end.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DemoError {
@@ -77,11 +67,11 @@ pub(crate) enum DemoError {
     Random(#[from] getrandom::Error),
 }
 
-/// Tells the story; `say` is given each step in words.
+/// Tells the story; `say` is given each step in words. The IAM still runs when it has been told.
 ///
 /// # Errors
 /// [`DemoError`] if a step does not end as it must.
-pub(crate) fn play(say: &mut dyn FnMut(&str)) -> Result<(Outcome, Stage), DemoError> {
+pub(crate) fn play(say: &mut dyn FnMut(&str)) -> Result<(Outcome, RunningIam), DemoError> {
     let mut story = Story::begin(say)?;
     let mut outcome = Outcome { registered: story.register()?, ..Outcome::default() };
     outcome.signed_in = story.sign_in()?;
@@ -89,8 +79,7 @@ pub(crate) fn play(say: &mut dyn FnMut(&str)) -> Result<(Outcome, Stage), DemoEr
     outcome.refused_wrong_key = story.refuse_another_key()?;
     outcome.totp_signed_in = story.sign_in_with_code()?;
     outcome.reports = story.reports.count();
-    let Story { iam, password, .. } = story;
-    Ok((outcome, Stage { iam, user: USER, password }))
+    Ok((outcome, story.iam))
 }
 
 struct Story<'a> {

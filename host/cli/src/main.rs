@@ -1,16 +1,66 @@
-//! The `keywright` command.
+//! The `keywright` command. It has no logic of its own: it reads its arguments, hands them to one of [`commands`], and says what
+//! came of it. `JSON.md` has the shapes of `--json` and the exit codes.
+//!
+//! | room | what is in it |
+//! |---|---|
+//! | [`args`] | the shape of the command line |
+//! | [`commands`] | one file a command |
+//! | `demo` | the story that the command of that name tells |
+//! | [`output`] | text or JSON on standard output, everything else on standard error |
+//! | [`failure`] | every error's kind, exit code and words |
+//! | [`key`] | finding and opening a key |
+//! | [`user`] | whoever sits at the terminal: touches, PINs, yes or no |
+//! | [`pin`] | where PINs come from |
+//! | [`credential_file`] | the file that `register` writes, and replacing files whole |
 
 mod args;
+mod commands;
+mod credential_file;
+#[cfg(all(feature = "emulator", feature = "iam", unix))]
 mod demo;
+mod failure;
+mod interrupt;
+mod key;
+mod output;
+mod pin;
+mod replace;
+mod user;
 
-use clap::Parser;
+use std::process::ExitCode;
 
-fn main() {
-    let arguments = args::Arguments::parse();
-    if let args::Command::Demo(_) = arguments.command {
-        match demo::play(&mut |step| eprintln!("{step}")) {
-            Ok((outcome, _)) => println!("{}", serde_json::json!(outcome)),
-            Err(error) => eprintln!("{error}"),
+use clap::Parser as _;
+
+use args::{Arguments, Command};
+use failure::Failure;
+use output::Output;
+
+fn main() -> ExitCode {
+    match Arguments::try_parse() {
+        Ok(Arguments { json, command }) => {
+            let output = Output::new(json);
+            dispatch(command, &output).map_or_else(|failure| output.fail(&failure), |()| ExitCode::SUCCESS)
         }
+        Err(error) => output::usage(&error),
+    }
+}
+
+/// Hands a command to its file.
+fn dispatch(command: Command, output: &Output) -> Result<(), Failure> {
+    match command {
+        Command::List => commands::list::run(output),
+        Command::Info(device) => commands::info::run(&device, output),
+        Command::Register(arguments) => commands::register::run(arguments, output),
+        Command::Authenticate(arguments) => commands::authenticate::run(arguments, output),
+        Command::Pin(command) => commands::pin::run(command, output),
+        Command::Credentials(command) => commands::credentials::run(command, output),
+        Command::Reset(arguments) => commands::reset::run(&arguments, output),
+        Command::Select(arguments) => commands::select::run(arguments, output),
+        Command::Wink(device) => commands::wink::run(&device, output),
+        #[cfg(all(feature = "emulator", unix))]
+        Command::Emulate(arguments) => commands::emulate::run(arguments, output),
+        #[cfg(all(feature = "iam", unix))]
+        Command::Iam(command) => commands::iam::run(command, output),
+        #[cfg(all(feature = "emulator", feature = "iam", unix))]
+        Command::Demo(arguments) => commands::demo::run(&arguments, output),
     }
 }

@@ -29,7 +29,7 @@ fn line(keys: &[Running], server: Option<&UsbIp>, controls: &[PathBuf]) -> Map<S
         match frontend {
             Frontend::Udp(address) => line.insert("udp".into(), address.to_string().into()),
             Frontend::Tcp(address) => line.insert("tcp".into(), address.to_string().into()),
-            Frontend::Uhid => line.insert("uhid".into(), true.into()),
+            Frontend::Uhid => line.insert("uhid".into(), format!("keywright/{}/", std::process::id()).into()),
         };
     }
     if let Some(server) = server {

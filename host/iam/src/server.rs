@@ -96,6 +96,16 @@ impl Running {
     }
 }
 
+impl Running {
+    /// What stops the server when it is called, from any thread: [`Running::wait`] returns then.
+    pub fn stopper(&self) -> impl Fn() + Send + 'static {
+        let stop = self.stop.clone();
+        move || {
+            stop.send_replace(true);
+        }
+    }
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
         self.stop.send_replace(true);
@@ -180,6 +190,17 @@ mod tests {
         let administrator = "a b".to_owned();
         let result = Server::start(Config { administrator, ..Config::ephemeral() });
         assert!(matches!(result, Err(Error::Administrator(_))));
+    }
+
+    #[test]
+    fn a_server_that_is_stopped_is_waited_for_and_no_longer_answers() {
+        let running = start("127.0.0.1:0").unwrap();
+        let address = running.console_url.replace("http://localhost", "127.0.0.1");
+        let stop = running.stopper();
+        let stopping = thread::spawn(stop);
+        running.wait().unwrap();
+        stopping.join().unwrap();
+        assert!(std::net::TcpStream::connect(&address).is_err());
     }
 
     #[test]

@@ -1,0 +1,58 @@
+//! `keywright iam serve`.
+
+use std::fmt;
+
+use keywright_iam::{Config, Error, Running, Server};
+use serde::Serialize;
+
+use crate::args::Iam;
+use crate::failure::{Failure, Kind};
+use crate::interrupt;
+use crate::output::Output;
+
+/// Serves until the process is asked to end.
+///
+/// # Errors
+/// Whatever keeps it from starting, or ends it.
+pub(crate) fn run(command: Iam, output: &Output) -> Result<(), Failure> {
+    let Iam::Serve { listen, data, ephemeral: _ } = command;
+    let config = data.map_or_else(Config::ephemeral, Config::in_directory);
+    let running = Server::start(Config { listen, ..config })?;
+    interrupt::on_termination(running.stopper())?;
+    output.answer(&Started(&running))?;
+    Ok(running.wait()?)
+}
+
+/// What there is to know of a server that has started, in the server's own JSON.
+#[derive(Serialize)]
+#[serde(transparent)]
+struct Started<'a>(&'a Running);
+
+impl fmt::Display for Started<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Running { console_url, account, administrator, .. } = self.0;
+        writeln!(f, "The console of the local IAM is at {console_url}")?;
+        write!(f, "  account   {account}")?;
+        if let Some(administrator) = administrator {
+            write!(
+                f,
+                "\n  user      {}\n  password  {}\nThe password is shown this once and kept nowhere.",
+                administrator.user, administrator.password
+            )?;
+        }
+        write!(f, "\nCtrl-C ends it.")
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let kind = match error {
+            Error::NotLoopback(_)
+            | Error::Account(_)
+            | Error::OtherAccount { .. }
+            | Error::Administrator(_) => Kind::Usage,
+            _ => Kind::Other,
+        };
+        Self::new(kind, error.to_string())
+    }
+}
