@@ -61,7 +61,7 @@ class Keys:
         words = [os.environ["KEYWRIGHT"], "emulate", "--json", "--touch", self.touch, "--keys", str(self.number)]
         words += ["--state", self.path("state"), "--control", self.path("control")]
         words += ["--uhid"] if self.form == "uhid" else ["--usbip", "127.0.0.1:0"]
-        self.process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=self.log.file, text=True)
         ready, _, _ = select.select([self.process.stdout], [], [], PATIENCE)
         line = self.process.stdout.readline() if ready else ""
         expect("the key must say where it is", line)
@@ -109,7 +109,7 @@ class Keys:
         """Does what a hand would do."""
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(PATIENCE)
-            connection.connect(self.line["control"])
+            connection.connect(self.line["control"] if self.number == 1 else self.line["control"][0])
             connection.sendall(json.dumps({"do": word}).encode() + b"\n")
             answer = json.loads(connection.makefile().readline())
         self.log.line(f"{word}: {answer}")

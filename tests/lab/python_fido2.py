@@ -1,7 +1,6 @@
-"""python-fido2 over hidraw, and what its openness makes possible: rounds with a clock, two programs at once, long messages."""
+"""python-fido2 over hidraw: rounds with a clock, several keys, cancellation, and all the scenarios of tests/foreign."""
 
 import os
-import statistics
 import sys
 import threading
 import time
@@ -9,10 +8,11 @@ from pathlib import Path
 
 from fido2.ctap import CtapError
 from fido2.ctap2 import Ctap2
-from fido2.hid import CTAPHID, CtapHidDevice
+from fido2.hid import CtapHidDevice
 from fido2.hid import linux as hidraw
 from keys import Keys
 from lab import expect
+from programs import latency
 
 FOREIGN = Path(__file__).parents[1] / "foreign"
 ROUNDS = int(os.environ.get("ROUNDS", "1000"))
@@ -76,40 +76,6 @@ def rounds(log, form):
     return f"{number} rounds: " + "; ".join(f"{name} {latency(taken)}" for name, taken in times.items())
 
 
-def latency(taken):
-    ordered = sorted(taken)
-    return "median %.1f ms, p99 %.1f ms" % (1e3 * statistics.median(ordered), 1e3 * ordered[len(ordered) * 99 // 100])
-
-
-def long_messages(log, form):
-    """The longest message there and back: 129 reports, of which the kernel keeps 32 on one way and 64 on the other."""
-    number, taken = 100, []
-    with Keys(log, form) as key:
-        device = open_node(key.node)
-        for _ in range(number):
-            payload = os.urandom(7609)
-            start = time.perf_counter()
-            answer = device.call(CTAPHID.PING, payload)
-            taken.append(time.perf_counter() - start)
-            expect("the answer must be the question", answer == payload)
-        device.close()
-    return f"{number} of 7609 bytes: {latency(taken)}"
-
-
-def two_programs(log, form):
-    """Two programs that have the device open at once get each their own answers."""
-    with Keys(log, form) as key:
-        devices = [open_node(key.node), open_node(key.node)]
-        credentials = [register(device) for device in devices]
-        for _ in range(20):
-            for device, credential in zip(devices, credentials):
-                payload = os.urandom(300)
-                expect("a PING must come back", device.call(CTAPHID.PING, payload) == payload)
-                authenticate(device, credential)
-        for device in devices:
-            device.close()
-
-
 def several_keys(log, form):
     """Keys of one process know nothing of each other's credentials."""
     with Keys(log, form, number=3) as keys:
@@ -163,8 +129,6 @@ def replug(log, form):
 OPERATIONS = {
     "list": list_keys,
     "rounds": rounds,
-    "longest message": long_messages,
-    "two programs": two_programs,
     "several keys": several_keys,
     "cancel": cancel,
     "re-plug": replug,

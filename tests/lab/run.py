@@ -9,13 +9,14 @@ import sys
 import libfido2
 import openssh
 import pam
+import programs
 import python_fido2
 from lab import Scenarios
 
 
 def main(names):
     scenarios = Scenarios()
-    for module in (libfido2, python_fido2, openssh, pam):
+    for module in (libfido2, programs, python_fido2, openssh, pam):
         module.add_to(scenarios)
     return scenarios.run(names)
 

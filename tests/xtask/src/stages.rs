@@ -7,6 +7,7 @@ mod demo;
 mod firmware;
 mod foreign;
 mod house;
+mod lab;
 mod licences;
 mod links;
 
@@ -121,6 +122,12 @@ const TABLE: &[Stage] = &[
         about: "python-fido2 against the emulator",
         part: Part::Full,
         run: foreign::run,
+    },
+    Stage {
+        name: "lab",
+        about: "libfido2, python-fido2, OpenSSH and PAM against the key in a Linux guest",
+        part: Part::Full,
+        run: lab::run,
     },
 ];
 
