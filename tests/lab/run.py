@@ -12,7 +12,6 @@ sys.path.append(str(Path(__file__).parents[1] / "foreign"))
 
 import libfido2
 import openssh
-import pam
 import programs
 import python_fido2
 from lab import Scenarios
@@ -20,7 +19,7 @@ from lab import Scenarios
 
 def main(names):
     scenarios = Scenarios()
-    for module in (libfido2, programs, python_fido2, openssh, pam):
+    for module in (libfido2, programs, python_fido2, openssh):
         module.add_to(scenarios)
     return scenarios.run(names)
 
