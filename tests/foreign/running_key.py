@@ -39,6 +39,20 @@ class UdpConnection(CtapHidConnection):
         self.socket.close()
 
 
+class HidrawConnection(linux.LinuxCtapHidConnection):
+    """A hidraw node gives every program all reports; python-fido2 takes those of another channel for a fault, so they stay here."""
+
+    def write_packet(self, data):
+        self.channel = data[:4]
+        super().write_packet(data)
+
+    def read_packet(self):
+        while True:
+            packet = super().read_packet()
+            if packet[:4] == self.channel:
+                return packet
+
+
 def hidraw_node(place):
     """The node of the device at a place that begins like that, when the kernel has made it."""
     end = time.monotonic() + PATIENCE
@@ -101,7 +115,7 @@ class RunningKey:
         """A channel of its own to the key."""
         if FORM == "uhid":
             descriptor = linux.get_descriptor(self.node)
-            connection = linux.open_connection(descriptor)
+            connection = HidrawConnection(descriptor)
         else:
             descriptor = HidDescriptor(self.address, 0, 0, 64, 64, "Keywright", None)
             connection = UdpConnection(self.address)

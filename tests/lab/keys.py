@@ -45,8 +45,9 @@ def hidraw_nodes(beginning):
 class Keys:
     """Keys in one process over state files of their own; `form` is uhid, usbip, or udp, which gives no nodes. Leaving the block kills the process."""
 
-    def __init__(self, log, form="uhid", touch="auto", number=1):
+    def __init__(self, log, form="uhid", touch="auto", number=1, attestation="self"):
         self.log, self.form, self.touch, self.number = log, form, touch, number
+        self.attestation = attestation
         self.folder = tempfile.TemporaryDirectory(prefix="keywright-lab-")
         self.process = None
 
@@ -60,7 +61,7 @@ class Keys:
 
     def start(self):
         words = [os.environ["KEYWRIGHT"], "emulate", "--json", "--touch", self.touch, "--keys", str(self.number)]
-        words += ["--state", self.path("state"), "--control", self.path("control")]
+        words += ["--attestation", self.attestation, "--state", self.path("state"), "--control", self.path("control")]
         words += {"uhid": ["--uhid"], "usbip": ["--usbip", ANY], "udp": ["--udp", ANY]}[self.form]
         self.process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=self.log.file, text=True)
         ready, _, _ = select.select([self.process.stdout], [], [], PATIENCE)

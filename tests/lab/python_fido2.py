@@ -1,8 +1,10 @@
-"""python-fido2 over hidraw: rounds with a clock, several keys, and cancellation."""
+"""python-fido2 over hidraw: rounds with a clock, several keys, cancellation, and all the scenarios of tests/foreign."""
 
 import os
+import sys
 import threading
 import time
+from pathlib import Path
 
 from fido2.ctap import CtapError
 from fido2.ctap2 import Ctap2
@@ -14,6 +16,7 @@ from lab import expect
 from programs import latency
 from running_key import UdpConnection
 
+FOREIGN = Path(__file__).parents[1] / "foreign"
 ROUNDS = int(os.environ.get("ROUNDS", "1000"))
 RP = {"id": "lab.example", "name": "Lab"}
 USER = {"id": b"user-1", "name": "alice"}
@@ -25,6 +28,7 @@ def add_to(scenarios):
         for name, play in OPERATIONS.items():
             scenarios.add(f"python-fido2 {form}", name, lambda log, play=play, form=form: play(log, form))
     scenarios.add("python-fido2 udp", "rounds", lambda log: rounds(log, "udp"))
+    scenarios.add("python-fido2 uhid", "tests/foreign", foreign_scenarios)
 
 
 def open_key(key):
@@ -37,6 +41,12 @@ def open_key(key):
 def open_node(node):
     descriptor = hidraw.get_descriptor(node)
     return CtapHidDevice(descriptor, hidraw.open_connection(descriptor))
+
+
+def foreign_scenarios(log):
+    """The scenarios that are also played over UDP."""
+    printed = log.run(sys.executable, "-B", FOREIGN / "scenarios.py", limit=300, KEYWRIGHT_FORM="uhid")
+    return printed.splitlines()[-1]
 
 
 def register(device):

@@ -12,6 +12,7 @@ sys.path.append(str(Path(__file__).parents[1] / "foreign"))
 
 import libfido2
 import openssh
+import pam
 import programs
 import python_fido2
 from lab import Scenarios
@@ -19,7 +20,7 @@ from lab import Scenarios
 
 def main(names):
     scenarios = Scenarios()
-    for module in (libfido2, programs, python_fido2, openssh):
+    for module in (libfido2, programs, python_fido2, openssh, pam):
         module.add_to(scenarios)
     return scenarios.run(names)
 

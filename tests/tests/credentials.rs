@@ -139,6 +139,24 @@ fn a_silent_assertion_needs_no_touch_and_does_not_claim_one() {
 }
 
 #[test]
+fn a_credential_of_a_relying_party_with_a_scheme_is_used() {
+    // pam_u2f calls itself pam://HOST, and an AppID is a URL.
+    for rp_id in ["pam://lab", "https://u2f.aws.amazon.com/app-id.json"] {
+        let mut key = Simulation::new();
+        let (id, _) = register(&mut key, rp_id);
+        assert!(key.cbor(GET_ASSERTION, Some(assertion(rp_id, &[&id]))).is_ok(), "{rp_id}");
+    }
+}
+
+#[test]
+fn g09_an_unknown_credential_of_pam_is_not_told_without_a_touch() {
+    let mut key = Simulation::new();
+    key.user = User::Absent;
+    let answer = key.cbor(GET_ASSERTION, Some(assertion("pam://lab", &[b"x"])));
+    assert_eq!(answer, Err(Status::OPERATION_DENIED));
+}
+
+#[test]
 fn an_app_id_in_place_of_an_rp_id_is_answered_at_once() {
     let mut key = Simulation::new();
     key.user = User::MustNotBeAsked;

@@ -59,14 +59,15 @@ fn check<F: NorFlash>(
     }
     check_options(request)?;
     check_extensions(request)?;
-    // Chrome tries a legacy U2F AppID this way; no RP ID has a scheme, so nobody need touch the key for it.
-    if request.rp_id.contains("://") {
-        return Err(Status::NO_CREDENTIALS);
-    }
     let rp_id_hash = sha256(&[request.rp_id.as_bytes()]);
     let verified =
         verification.user_verified(state, request.client_data_hash, Permissions::GA, &rp_id_hash)?;
     let Some((id, credential, count)) = find(state, &mut store, request, &rp_id_hash, verified != 0)? else {
+        // Chrome tries a legacy U2F AppID beside the RP ID, for which nobody should have to touch the key. Other schemes are
+        // RP IDs like any: pam_u2f's is `pam://HOST`.
+        if ["https://", "http://"].iter().any(|scheme| request.rp_id.starts_with(scheme)) {
+            return Err(Status::NO_CREDENTIALS);
+        }
         return Ok(AnyPlan::Answer(Status::NO_CREDENTIALS));
     };
     let present = if request.options.up == Some(false) { 0 } else { flag::UP };

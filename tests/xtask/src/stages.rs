@@ -139,7 +139,7 @@ const TABLE: &[Stage] = &[
     },
     Stage {
         name: "lab",
-        about: "libfido2, python-fido2 and OpenSSH against the key in a Linux guest",
+        about: "libfido2, python-fido2, OpenSSH and PAM against the key in a Linux guest",
         part: Part::Full,
         run: lab::run,
     },
