@@ -30,13 +30,16 @@ struct Started<'a>(&'a Running);
 
 impl fmt::Display for Started<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Running { console_url, account, administrator, .. } = self.0;
-        writeln!(f, "The console of the local IAM is at {console_url}")?;
-        write!(f, "  account   {account}")?;
+        let Running { url, console_url, account, access_key_id, secret_access_key, administrator, .. } =
+            self.0;
+        writeln!(f, "The console of the local IAM is at {console_url}, and AWS's API at {url}")?;
+        writeln!(f, "  account                {account}")?;
+        writeln!(f, "  AWS_ACCESS_KEY_ID      {access_key_id}")?;
+        write!(f, "  AWS_SECRET_ACCESS_KEY  {secret_access_key}")?;
         if let Some(administrator) = administrator {
             write!(
                 f,
-                "\n  user      {}\n  password  {}\nThe password is shown this once and kept nowhere.",
+                "\n  user                   {}\n  password               {}\nThe password is shown this once and kept nowhere.",
                 administrator.user, administrator.password
             )?;
         }
@@ -50,7 +53,8 @@ impl From<Error> for Failure {
             Error::NotLoopback(_)
             | Error::Account(_)
             | Error::OtherAccount { .. }
-            | Error::Administrator(_) => Kind::Usage,
+            | Error::Administrator(_)
+            | Error::Role(_) => Kind::Usage,
             _ => Kind::Other,
         };
         Self::new(kind, error.to_string())
