@@ -1,8 +1,10 @@
 //! CTAPHID (§11.2): packets of 64 bytes, messages of up to 7609, and the way from one to the other.
 
+mod descriptor;
 mod message;
 mod packet;
 
+pub use descriptor::REPORT_DESCRIPTOR;
 pub use message::{Message, Receiving, Sending, TooLong};
 pub use packet::{ChannelId, Command, Content, ErrorCode, Packet, Report};
 

@@ -12,6 +12,9 @@ pub struct Identity {
     pub firmware_version: u32,
     /// The version of the CTAPHID INIT response.
     pub device_version: DeviceVersion,
+    /// `maxMsgSize` of getInfo: the longest message, in bytes, that the way to this form of the key carries. From 1024 to
+    /// [`MAX_MESSAGE`](keywright_common::ctaphid::MAX_MESSAGE); a longer one that arrives is not refused.
+    pub max_message: usize,
     /// How new credentials are attested.
     pub attestation: Attestation,
 }

@@ -2,7 +2,9 @@
 
 use ciborium::Value;
 use keywright_common::cbor::Item;
-use keywright_common::ctaphid::{ChannelId, Command, Content, Message, Packet, Receiving, Report, Sending};
+use keywright_common::ctaphid::{
+    ChannelId, Command, Content, MAX_MESSAGE, Message, Packet, Receiving, Report, Sending,
+};
 use keywright_common::status::Status;
 use keywright_common::time::{Instant, Millis};
 use keywright_firmware::authenticator::Start;
@@ -17,6 +19,7 @@ pub const IDENTITY: Identity = Identity {
     aaguid: *b"keywright test\0\0",
     firmware_version: 1,
     device_version: DeviceVersion { major: 0, minor: 1, build: 0 },
+    max_message: MAX_MESSAGE,
     attestation: Attestation::PackedSelf,
 };
 

@@ -7,12 +7,15 @@ use keywright_common::auth_data::{AuthData, flag};
 use keywright_common::cbor::Item;
 use keywright_common::cose::PublicKey;
 use keywright_common::status::Status;
-use keywright_tests::{IDENTITY, Simulation, User, map, value_at};
+use keywright_firmware::authenticator::Start;
+use keywright_firmware::identity::Identity;
+use keywright_tests::{IDENTITY, RamFlash, Simulation, User, map, value_at};
 use p256::ecdsa::signature::Verifier;
 use p256::ecdsa::{DerSignature, VerifyingKey};
 use sha2::{Digest, Sha256};
 
 const CLIENT_DATA_HASH: [u8; 32] = [0x5a; 32];
+const GET_INFO: u8 = 4;
 const MAKE_CREDENTIAL: u8 = 1;
 const GET_ASSERTION: u8 = 2;
 
@@ -193,6 +196,23 @@ fn an_unknown_command_and_broken_parameters_are_refused_and_the_next_request_wor
     assert_eq!(key.cbor(MAKE_CREDENTIAL, Some(Value::from(1))), Err(Status::CBOR_UNEXPECTED_TYPE));
     assert_eq!(key.cbor(GET_ASSERTION, Some(map([]))), Err(Status::MISSING_PARAMETER));
     register(&mut key, "example.org");
+}
+
+#[test]
+fn a_list_as_long_as_the_key_says_fits_the_longest_message_that_it_says() {
+    for max_message in [1024, 1768, 7609] {
+        let identity = Identity { max_message, ..IDENTITY };
+        let mut key = Simulation::with(identity, RamFlash::default(), Start::PowerUp);
+        let (id, _) = register(&mut key, "example.org");
+        let info = key.cbor(GET_INFO, None).unwrap();
+        assert_eq!(value_at(&info, 5), &Value::from(max_message as u64));
+        let count = value_at(&info, 7).as_integer().and_then(|count| usize::try_from(count).ok()).unwrap();
+        assert!(count > 0);
+        let mut request = Vec::new();
+        let rp_id = "x".repeat(253);
+        ciborium::into_writer(&assertion(&rp_id, &vec![id.as_slice(); count]), &mut request).unwrap();
+        assert!(request.len() < max_message, "{count} ids take {} bytes", request.len());
+    }
 }
 
 #[test]

@@ -20,6 +20,7 @@ const IDENTITY: Identity = Identity {
     aaguid: [1; 16],
     firmware_version: 1,
     device_version: DeviceVersion { major: 1, minor: 0, build: 0 },
+    max_message: 7609,
     attestation: Attestation::PackedSelf,
 };
 const APPLICATION: [u8; 32] = [2; 32];

@@ -5,7 +5,6 @@ use keywright_common::cbor::{Encoder, Full};
 use keywright_common::cose::Algorithm;
 use keywright_common::ctap2::PUBLIC_KEY;
 use keywright_common::ctap2::client_pin::MIN_PIN_CODE_POINTS;
-use keywright_common::ctaphid::MAX_MESSAGE;
 use keywright_common::status::Status;
 
 use super::{Next, extensions};
@@ -26,12 +25,12 @@ pub(super) fn run<F: NorFlash, R>(core: &mut Core<F, R>, out: &mut Encoder<'_>) 
     }
     out.integer(AAGUID)?.bytes(&identity.aaguid)?;
     encode_options(pin_is_set, out)?;
-    out.integer(MAX_MSG_SIZE)?.integer(MAX_MESSAGE as u64)?;
+    out.integer(MAX_MSG_SIZE)?.integer(identity.max_message as u64)?;
     out.integer(PIN_UV_AUTH_PROTOCOLS)?.array(Protocol::ALL.len())?;
     for protocol in Protocol::ALL {
         out.integer(protocol.number())?;
     }
-    out.integer(MAX_CREDENTIAL_COUNT_IN_LIST)?.integer(MAX_LIST)?;
+    out.integer(MAX_CREDENTIAL_COUNT_IN_LIST)?.integer(max_list(identity.max_message) as u64)?;
     out.integer(MAX_CREDENTIAL_ID_LENGTH)?.integer(CREDENTIAL_ID_LENGTH as u64)?;
     out.integer(TRANSPORTS)?.array(1)?.text("usb")?;
     out.integer(ALGORITHMS)?.array(CredentialSource::ALGORITHMS.len())?;
@@ -53,6 +52,11 @@ fn encode_options(pin_is_set: bool, out: &mut Encoder<'_>) -> Result<(), Full> {
     Ok(())
 }
 
+/// How many of our ids fit a list: any list that fits a message is taken.
+fn max_list(max_message: usize) -> usize {
+    max_message.saturating_sub(BESIDE_LIST) / DESCRIPTOR
+}
+
 const VERSIONS: i32 = 0x01;
 const EXTENSIONS: i32 = 0x02;
 const AAGUID: i32 = 0x03;
@@ -66,5 +70,7 @@ const ALGORITHMS: i32 = 0x0a;
 const MIN_PIN_LENGTH: i32 = 0x0d;
 const FIRMWARE_VERSION: i32 = 0x0e;
 const REMAINING_DISCOVERABLE_CREDENTIALS: i32 = 0x14;
-/// Any list that fits a message is taken; a list of this many ids of ours does.
-const MAX_LIST: u32 = 64;
+/// Bytes for what else stands in a request: the longest RP ID, hmac-secret's parameters, a pinUvAuthParam.
+const BESIDE_LIST: usize = 600;
+/// Bytes of a credential descriptor: a map of the id, the type, and their names.
+const DESCRIPTOR: usize = CREDENTIAL_ID_LENGTH + 23;

@@ -227,6 +227,15 @@ pub(crate) struct Emulate {
     /// Serve 64-byte frames on this address; port 0 takes a free one.
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(crate) tcp: Option<std::net::SocketAddr>,
+    /// Be a HID device of this machine (/dev/uhid), for browsers and whatever else looks for keys; Linux only.
+    #[arg(long)]
+    pub(crate) uhid: bool,
+    /// Be a USB device that a VM or another system attaches over USB/IP, from this address; port 0 takes a free one.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) usbip: Option<std::net::SocketAddr>,
+    /// Run so many independent keys; the names of their files get .1, .2, … as endings if there are several.
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub(crate) keys: u32,
     /// Keep the key's memory in this file; it holds the key's secret.
     #[arg(long, value_name = "FILE", group = "memory")]
     pub(crate) state: Option<PathBuf>,

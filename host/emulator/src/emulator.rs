@@ -6,10 +6,12 @@ use std::path::PathBuf;
 use std::sync::mpsc::sync_channel;
 use std::thread::{self, JoinHandle};
 
+use keywright_common::ctaphid::MAX_MESSAGE;
+
 use crate::control::Control;
 use crate::error::{Error, Stopped};
 use crate::flash::Flash;
-use crate::frontend::{Datagrams, Frontend, Listener, Reader, Shared};
+use crate::frontend::{Datagrams, Frontend, Listener, Port, Reader, Shared, UHID_MAX_MESSAGE};
 use crate::handle::Handle;
 use crate::identity::{Attestation, identity};
 use crate::input::INPUTS;
@@ -63,6 +65,7 @@ struct Bound {
     datagrams: Vec<Datagrams>,
     writers: Vec<UdpSocket>,
     listeners: Vec<Listener>,
+    ports: Vec<Port>,
 }
 
 impl Emulator {
@@ -81,11 +84,13 @@ impl Emulator {
     pub(crate) fn start_over(flash: Flash, options: Options) -> Result<Running, Error> {
         let (inputs, waiting) = sync_channel(INPUTS);
         let finger = Finger::new(options.touch, &inputs);
-        let mut key = VirtualKey::new(identity(options.attestation), flash, finger)?;
-        let mut bound = Bound::bind(&options.frontends, options.allow_remote)?;
+        let mut key =
+            VirtualKey::new(identity(options.attestation, max_message(&options.frontends)), flash, finger)?;
+        let shared = Shared::new(inputs);
+        let mut bound = Bound::bind(&options.frontends, options.allow_remote, &shared)?;
         key.set_sockets(std::mem::take(&mut bound.writers));
         let control = options.control.as_deref().map(Control::bind).transpose()?;
-        let shared = Shared::new(inputs);
+        key.set_ports(std::mem::take(&mut bound.ports))?;
         let handle = Handle::new(shared.clone());
         let thread = thread::Builder::new().name("key".into()).spawn(move || key.run(&waiting));
         let thread = Some(thread.map_err(|_| Error::Thread)?);
@@ -109,6 +114,11 @@ impl Default for Options {
             control: None,
         }
     }
+}
+
+/// The longest message that every way to the key carries.
+fn max_message(frontends: &[Frontend]) -> usize {
+    if frontends.contains(&Frontend::Uhid) { UHID_MAX_MESSAGE } else { MAX_MESSAGE }
 }
 
 impl Running {
@@ -175,7 +185,7 @@ impl Drop for Running {
 }
 
 impl Bound {
-    fn bind(frontends: &[Frontend], allow_remote: bool) -> Result<Self, Error> {
+    fn bind(frontends: &[Frontend], allow_remote: bool, shared: &Shared) -> Result<Self, Error> {
         let mut bound = Self::default();
         for frontend in frontends {
             bound.frontends.push(match *frontend {
@@ -191,6 +201,10 @@ impl Bound {
                     let address = listener.address;
                     bound.listeners.push(listener);
                     Frontend::Tcp(address)
+                }
+                Frontend::Uhid => {
+                    bound.ports.push(Port::new(shared.clone()));
+                    Frontend::Uhid
                 }
             });
         }

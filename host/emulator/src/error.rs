@@ -46,6 +46,12 @@ pub enum Error {
         /// The system's reason.
         source: io::Error,
     },
+    /// The kernel made no HID device of the key.
+    #[error("/dev/uhid: {source}; {}", advice(.source))]
+    Uhid {
+        /// The system's reason.
+        source: io::Error,
+    },
     /// Another process listens on the control socket.
     #[error("{0}: another key has its control socket there: stop that one, or name another path")]
     ControlInUse(PathBuf),
@@ -63,6 +69,19 @@ pub enum Error {
     /// The key's thread could not be started, or ended without a word.
     #[error("the key's thread failed; this is a fault of Keywright, please report it")]
     Thread,
+}
+
+/// What can be done where `/dev/uhid` does not serve.
+fn advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::NotFound => {
+            "load the kernel's module (sudo modprobe uhid); a container or WSL may have none: use a VM and USB/IP"
+        }
+        io::ErrorKind::PermissionDenied => {
+            "install the udev rule that is shipped with Keywright, or run this as root"
+        }
+        _ => "start the key again, without uhid if this goes on",
+    }
 }
 
 impl From<StoreError> for Error {

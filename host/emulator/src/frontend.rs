@@ -1,8 +1,12 @@
 //! How hosts reach the key: threads that read reports and put them into the key's channel.
 
+mod hid;
 mod memory;
+mod pace;
 mod tcp;
 mod udp;
+mod uhid;
+mod usbip;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,6 +20,8 @@ use crate::input::Input;
 pub(crate) use memory::connect;
 pub(crate) use tcp::Listener;
 pub(crate) use udp::Datagrams;
+pub(crate) use uhid::{MAX_MESSAGE as UHID_MAX_MESSAGE, Port};
+pub use usbip::UsbIp;
 
 /// A way for hosts to reach the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +31,9 @@ pub enum Frontend {
     /// Connections that carry reports of 64 bytes one after the other. The first must ask for a channel (INIT on the
     /// broadcast channel), or the connection is closed: what a web page can send begins otherwise. Port 0 takes any.
     Tcp(SocketAddr),
+    /// A HID device of this machine, made by the kernel (`/dev/uhid`): whatever looks for keys there finds it.
+    /// Messages of more than 1768 bytes may be lost on the way in, and the key says so to its hosts.
+    Uhid,
 }
 
 /// What the threads of one key share.

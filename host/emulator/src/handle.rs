@@ -90,6 +90,11 @@ impl Handle {
         frontend::connect(&self.0)
     }
 
+    /// What the threads of this key share.
+    pub(crate) const fn shared(&self) -> &Shared {
+        &self.0
+    }
+
     pub(crate) fn command(&self, command: Command) -> Result<Outcome, Stopped> {
         let (reply, outcome): (SyncSender<Outcome>, _) = sync_channel(1);
         self.0.inputs.send(Input::Command { command, reply }).map_err(|_| Stopped)?;

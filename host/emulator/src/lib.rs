@@ -12,7 +12,7 @@
 //! | `virtual_key` | the loop |
 //! | `touch` | who touches the key |
 //! | `routes` | which answers go to whom |
-//! | `frontend` | UDP, TCP, and hosts in the same process |
+//! | `frontend` | UDP, TCP, uhid, USB/IP, and hosts in the same process |
 //! | `control` | the control socket |
 //!
 //! ```
@@ -45,7 +45,7 @@ mod virtual_key;
 
 pub use emulator::{Emulator, Options, Running, Storage};
 pub use error::{Error, Stopped};
-pub use frontend::Frontend;
+pub use frontend::{Frontend, UsbIp};
 pub use handle::Handle;
 pub use identity::Attestation;
 pub use random::Random;

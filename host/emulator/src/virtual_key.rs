@@ -18,6 +18,7 @@ use keywright_firmware::key::Indication as Shown;
 
 use crate::error::Error;
 use crate::flash::{CommitError, Flash};
+use crate::frontend::Port;
 use crate::input::{Command, Input, Link, Outcome, Peer};
 use crate::random::Random;
 use crate::routes::Routes;
@@ -35,6 +36,8 @@ pub(crate) struct VirtualKey {
     finger: Finger,
     sockets: Vec<UdpSocket>,
     links: HashMap<u64, Box<dyn Link>>,
+    /// Where the key is plugged into this machine, while it is plugged in at all.
+    ports: Vec<Port>,
     routes: Routes,
 }
 
@@ -64,6 +67,7 @@ impl VirtualKey {
             finger,
             sockets: Vec::new(),
             links: HashMap::new(),
+            ports: Vec::new(),
             routes: Routes::default(),
         };
         key.power_up()?;
@@ -73,6 +77,15 @@ impl VirtualKey {
     /// Answers to datagrams go through these sockets from now on.
     pub(crate) fn set_sockets(&mut self, sockets: Vec<UdpSocket>) {
         self.sockets = sockets;
+    }
+
+    /// Plugs the key into these ports, now and whenever it is plugged in.
+    ///
+    /// # Errors
+    /// [`Error::Uhid`].
+    pub(crate) fn set_ports(&mut self, ports: Vec<Port>) -> Result<(), Error> {
+        self.ports = ports;
+        self.enter_ports()
     }
 
     /// Runs the key until it is stopped.
@@ -170,7 +183,7 @@ impl VirtualKey {
             Command::Decline => self.answer(Answer::Decline)?,
             Command::PowerCycle => self.power_cycle(was_plugged)?,
             Command::Wipe => self.wipe()?,
-            Command::Plug => !was_plugged && self.power_cycle(true)?,
+            Command::Plug => !was_plugged && self.plug()?,
             Command::Unplug => self.unplug(),
             Command::State | Command::Stop => false,
         };
@@ -262,6 +275,20 @@ impl VirtualKey {
         self.flash.wipe().map_err(CommitError::from)?;
         self.power_cycle(was_plugged)?;
         Ok(true)
+    }
+
+    fn plug(&mut self) -> Result<bool, Error> {
+        self.power_cycle(true)?;
+        self.enter_ports()?;
+        Ok(true)
+    }
+
+    fn enter_ports(&mut self) -> Result<(), Error> {
+        for port in &self.ports {
+            let (id, link) = port.plug()?;
+            self.links.insert(id, link);
+        }
+        Ok(())
     }
 
     fn unplug(&mut self) -> bool {

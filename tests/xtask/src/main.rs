@@ -1,7 +1,8 @@
 //! `cargo xtask`: the checks of the whole project and the set-up they need.
 //!
 //! `cargo xtask test` runs the stages of the table in [`stages`]; `cargo xtask setup` installs what a stage would
-//! otherwise be skipped for; `cargo xtask checklist` holds the security checklist against the tests.
+//! otherwise be skipped for; `cargo xtask checklist` holds the security checklist against the tests; `cargo xtask lab`
+//! runs a command in the Linux guest of the lab.
 //! Each stage is a function over the [`run::Project`] and the stage's own [`run::Log`]; adding a stage is one
 //! function and one row of the table.
 
@@ -9,6 +10,7 @@ mod boards;
 mod checklist;
 mod emulator;
 mod flash;
+mod lab;
 mod python;
 mod run;
 mod setup;
@@ -16,7 +18,7 @@ mod spdx;
 mod stages;
 mod thumb;
 
-use std::process::ExitCode;
+use std::{ffi::OsString, process::ExitCode};
 
 use clap::{Parser, Subcommand, builder::PossibleValuesParser};
 
@@ -59,12 +61,21 @@ enum Command {
     },
     /// Show the rules of the security checklist and their tests; fails where one that is due has none
     Checklist,
+    /// Run a command as root in a throw-away Linux guest that has uhid and USB/IP
+    Lab {
+        /// Open a shell there
+        #[arg(long, conflicts_with = "command")]
+        shell: bool,
+        /// The command; it sees this machine's files, and what it writes is thrown away but for target/xtask/lab
+        #[arg(last = true, value_name = "COMMAND")]
+        command: Vec<OsString>,
+    },
     /// Install what the checks need and this machine lacks
     Setup {
         /// Show what is missing and the commands that mend it, and change nothing
         #[arg(long)]
         print: bool,
-        /// Install the firmware's targets from Debian's packages where rustc lacks them (always on in CI)
+        /// Install Debian's packages: the lab's, and the firmware's targets where rustc lacks them (always on in CI)
         #[arg(long)]
         debian: bool,
     },
@@ -99,6 +110,7 @@ fn dispatch(command: Command) -> Result<bool, String> {
         Command::Firmware => boards::run(&Project::find()?),
         Command::Flash { board, dfu, lock } => flash::run(&Project::find()?, board, dfu, lock),
         Command::Checklist => checklist::run(&Project::find()?),
+        Command::Lab { shell, command } => lab::run(&Project::find()?, &command, shell),
         Command::Setup { print, debian } => setup::run(&Project::find()?, print, debian),
     }
 }

@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::{
-    emulator, python,
+    emulator, lab, python,
     run::{Log, Outcome, Project, Stop, answers, skipped},
     stages::browser,
     thumb,
@@ -57,6 +57,16 @@ const NEEDS: &[Need] = &[
         is_met: |project| Ok(emulator::is_ready(project)),
         by_hand: || "cargo xtask setup (it needs Node 20 or newer with npm, and python3 with pip)".to_owned(),
         install: |project, log, _| emulator::install(project, log),
+    },
+    Need {
+        what: "the Linux lab",
+        is_met: |_| match lab::require() {
+            Ok(()) => Ok(true),
+            Err(Stop::Skipped { .. }) => Ok(false),
+            Err(stop) => Err(stop),
+        },
+        by_hand: lab::by_hand,
+        install: install_lab,
     },
 ];
 
@@ -116,7 +126,7 @@ fn install_packages(project: &Project, log: &Log, manner: Manner) -> Outcome {
         if !manner.system {
             return Err(skipped("python3 cannot make environments", "apt-get install python3-venv"));
         }
-        apt_install(project, log, "python3-venv")?;
+        apt_install(project, log, &["python3-venv"])?;
     }
     python::install(project, log)
 }
@@ -126,12 +136,22 @@ fn install_chromium(project: &Project, log: &Log, manner: Manner) -> Outcome {
     if !manner.system {
         return Err(skipped("there is none", browser::BY_HAND));
     }
-    apt_install(project, log, "chromium")
+    apt_install(project, log, &["chromium"])
 }
 
-fn apt_install(project: &Project, log: &Log, package: &str) -> Outcome {
+/// The guest's kernel, QEMU and the clients: packages of the whole machine, so only where set-up was told to.
+fn install_lab(project: &Project, log: &Log, manner: Manner) -> Outcome {
+    if !manner.system || !answers(project.command("apt-get").arg("--version")) {
+        return lab::require();
+    }
+    apt_install(project, log, lab::PACKAGES)?;
+    lab::require()
+}
+
+fn apt_install(project: &Project, log: &Log, packages: &[&str]) -> Outcome {
     log.run(&mut apt(project, &["update", "-qq"]))?;
-    log.run(&mut apt(project, &["install", "-y", "-qq", "--no-install-recommends", package]))
+    let mut install = apt(project, &["install", "-y", "-qq", "--no-install-recommends"]);
+    log.run(install.args(packages))
 }
 
 /// apt-get that asks nothing, through sudo where it must be.

@@ -9,6 +9,7 @@ mod firmware;
 mod foreign;
 mod house;
 mod iam_clients;
+mod lab;
 mod licences;
 mod links;
 
@@ -135,6 +136,12 @@ const TABLE: &[Stage] = &[
         about: "a headless Chromium with a virtual key at the local IAM's console",
         part: Part::Full,
         run: browser::run,
+    },
+    Stage {
+        name: "lab",
+        about: "libfido2, python-fido2, OpenSSH and PAM against the key in a Linux guest",
+        part: Part::Full,
+        run: lab::run,
     },
 ];
 

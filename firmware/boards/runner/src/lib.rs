@@ -21,6 +21,7 @@ pub mod mailbox;
 pub mod transport;
 pub mod usb;
 
+use keywright_common::ctaphid::MAX_MESSAGE;
 use keywright_common::time::Instant;
 use keywright_firmware::ctaphid::DeviceVersion;
 use keywright_firmware::identity::{Attestation, Identity};
@@ -34,6 +35,7 @@ pub const fn identity(aaguid: [u8; 16]) -> Identity {
         aaguid,
         firmware_version: u32::from_be_bytes([0, VERSION.major, VERSION.minor, VERSION.build]),
         device_version: VERSION,
+        max_message: MAX_MESSAGE,
         attestation: Attestation::PackedSelf,
     }
 }

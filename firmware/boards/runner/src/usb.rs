@@ -7,9 +7,8 @@ use embassy_usb::class::hid::{
 };
 use embassy_usb::driver::Driver;
 use embassy_usb::{Builder, Config, Handler, UsbDevice};
-use keywright_common::ctaphid::Report;
+use keywright_common::ctaphid::{REPORT_DESCRIPTOR, Report};
 use static_cell::StaticCell;
-use usbd_hid::descriptor::{CtapReport, SerializedDescriptor};
 
 use crate::VERSION;
 
@@ -27,7 +26,7 @@ impl<D: Driver<'static>> Usb<D> {
         let Statics { configuration, bos, control, hid, watch } = statics;
         let mut builder = Builder::new(driver, config(product), configuration, bos, &mut [], control);
         let hid_config = HidConfig {
-            report_descriptor: CtapReport::desc(),
+            report_descriptor: &REPORT_DESCRIPTOR,
             request_handler: None,
             // Full speed's shortest: 16 reports for an assertion's request and answer take 16 ms.
             poll_ms: 1,

@@ -30,18 +30,23 @@ struct Started<'a>(&'a Running);
 
 impl fmt::Display for Started<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Running { url, console_url, account, access_key_id, secret_access_key, administrator, .. } =
+        let Running { url, console_url, account, administrator, access_key_id, secret_access_key, .. } =
             self.0;
-        writeln!(f, "The console of the local IAM is at {console_url}, and AWS's API at {url}")?;
-        writeln!(f, "  account                {account}")?;
-        writeln!(f, "  AWS_ACCESS_KEY_ID      {access_key_id}")?;
-        write!(f, "  AWS_SECRET_ACCESS_KEY  {secret_access_key}")?;
+        writeln!(f, "The console of the local IAM is at {console_url}")?;
+        writeln!(f, "  account   {account}")?;
+        writeln!(f, "AWS's API for its command and SDKs is at {url}:")?;
+        writeln!(f, "  export AWS_ENDPOINT_URL_IAM={url} AWS_ENDPOINT_URL_STS={url} AWS_REGION=us-east-1")?;
+        writeln!(f, "  export AWS_ACCESS_KEY_ID={access_key_id} AWS_SECRET_ACCESS_KEY={secret_access_key}")?;
+        write!(f, "The administrator signs in to the console")?;
         if let Some(administrator) = administrator {
             write!(
                 f,
-                "\n  user                   {}\n  password               {}\nThe password is shown this once and kept nowhere.",
+                " with\n  user      {}\n  password  {}\nwhich is shown this once and kept nowhere.",
                 administrator.user, administrator.password
             )?;
+        }
+        if administrator.is_none() {
+            write!(f, " with the password of the first start.")?;
         }
         write!(f, "\nCtrl-C ends it.")
     }

@@ -94,11 +94,12 @@ fn every_example_of_the_document_has_the_shape_of_a_real_run() {
     shapes.insert("keywright reset".to_owned(), parsed(&fresh.run(&["reset", "--yes"])));
     shapes.insert("keywright emulate".to_owned(), fresh.first());
     #[cfg(feature = "iam")]
-    {
-        let serving = crate::harness::Serving::start(&["iam", "serve", "--ephemeral", "--json"]);
-        shapes.insert("keywright iam serve".to_owned(), serving.json());
-        shapes.insert("keywright demo".to_owned(), parsed(&keywright(&["demo", "--json"])));
-    }
+    shapes.insert(
+        "keywright iam serve".to_owned(),
+        crate::harness::Serving::start(&["iam", "serve", "--ephemeral", "--json"]).json(),
+    );
+    #[cfg(all(feature = "emulator", feature = "iam"))]
+    shapes.insert("keywright demo".to_owned(), parsed(&keywright(&["demo", "--json"])));
 
     let examples = examples();
     for (name, example) in &examples {

@@ -108,7 +108,8 @@ fn read_report(stream: &mut TcpStream) -> Option<Report> {
     Some(report)
 }
 
-fn read_until(stream: &mut TcpStream, mut buffer: &mut [u8], deadline: Instant) -> Option<()> {
+/// Fills `buffer`; `None` if that is not done by then.
+pub(super) fn read_until(stream: &mut TcpStream, mut buffer: &mut [u8], deadline: Instant) -> Option<()> {
     while !buffer.is_empty() {
         let left = deadline.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())?;
         stream.set_read_timeout(Some(left)).ok()?;

@@ -121,6 +121,8 @@ pub(crate) fn assert_no_channel(wire: &mut impl Wire, channel: ChannelId) {
 pub(crate) fn start(frontend: fn(SocketAddr) -> Frontend, options: Options) -> (Running, SocketAddr) {
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
     let running = Emulator::start(Options { frontends: vec![frontend(any)], ..options }).unwrap();
-    let (Frontend::Udp(address) | Frontend::Tcp(address)) = running.frontends()[0];
+    let (Frontend::Udp(address) | Frontend::Tcp(address)) = running.frontends()[0] else {
+        panic!("it has an address");
+    };
     (running, address)
 }

@@ -1,0 +1,25 @@
+"""Runs other people's clients against the key inside the lab's guest: `run.py [CLIENT[/OPERATION]…]`.
+
+KEYWRIGHT is the program that runs keys, RESULTS the folder for results.json, table.txt and the logs. Ends with 1 if
+anything failed.
+"""
+
+import sys
+
+import libfido2
+import openssh
+import pam
+import programs
+import python_fido2
+from lab import Scenarios
+
+
+def main(names):
+    scenarios = Scenarios()
+    for module in (libfido2, programs, python_fido2, openssh, pam):
+        module.add_to(scenarios)
+    return scenarios.run(names)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
