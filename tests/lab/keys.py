@@ -13,6 +13,7 @@ from pathlib import Path
 from lab import expect
 
 PATIENCE = 30
+ANY = "127.0.0.1:0"
 
 
 def until(what, check):
@@ -42,10 +43,11 @@ def hidraw_nodes(beginning):
 
 
 class Keys:
-    """Keys in one process over state files of their own; `form` is uhid or usbip. Leaving the block kills the process."""
+    """Keys in one process over state files of their own; `form` is uhid, usbip, or udp, which gives no nodes. Leaving the block kills the process."""
 
-    def __init__(self, log, form="uhid", touch="auto", number=1):
+    def __init__(self, log, form="uhid", touch="auto", number=1, attestation="self"):
         self.log, self.form, self.touch, self.number = log, form, touch, number
+        self.attestation = attestation
         self.folder = tempfile.TemporaryDirectory(prefix="keywright-lab-")
         self.process = None
 
@@ -59,8 +61,8 @@ class Keys:
 
     def start(self):
         words = [os.environ["KEYWRIGHT"], "emulate", "--json", "--touch", self.touch, "--keys", str(self.number)]
-        words += ["--state", self.path("state"), "--control", self.path("control")]
-        words += ["--uhid"] if self.form == "uhid" else ["--usbip", "127.0.0.1:0"]
+        words += ["--attestation", self.attestation, "--state", self.path("state"), "--control", self.path("control")]
+        words += {"uhid": ["--uhid"], "usbip": ["--usbip", ANY], "udp": ["--udp", ANY]}[self.form]
         self.process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=self.log.file, text=True)
         ready, _, _ = select.select([self.process.stdout], [], [], PATIENCE)
         line = self.process.stdout.readline() if ready else ""
@@ -74,7 +76,8 @@ class Keys:
             self.process.kill()
             self.process.wait()
             self.process.stdout.close()
-            until("the nodes must go", lambda: not hidraw_nodes(self.place()))
+            if self.form != "udp":
+                until("the nodes must go", lambda: not hidraw_nodes(self.place()))
             self.process = None
 
     def replug(self):
@@ -86,6 +89,8 @@ class Keys:
 
     def attach(self):
         """Makes the keys devices of the guest, if they do not come by themselves, and waits for them."""
+        if self.form == "udp":
+            return
         if self.form == "usbip":
             for bus_id in self.line["bus_ids"]:
                 self.log.run("usbip", "-t", self.port(), "attach", "-r", "127.0.0.1", "-b", bus_id)

@@ -31,7 +31,8 @@ def ask_for_pin(key, pin):
 def server(log, key, public):
     """An sshd that lets in who has the key to `public`."""
     host_key, config = key.path("host-key"), key.path("sshd-config")
-    log.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", host_key)
+    if not Path(host_key).exists():
+        log.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", host_key)
     Path(key.path("authorized")).write_text(Path(public).read_text())
     Path(config).write_text(
         f"Port {PORT}\nListenAddress 127.0.0.1\nHostKey {host_key}\nPidFile none\nStrictModes no\nUsePAM no\n"

@@ -10,9 +10,11 @@ from fido2.ctap import CtapError
 from fido2.ctap2 import Ctap2
 from fido2.hid import CtapHidDevice
 from fido2.hid import linux as hidraw
+from fido2.hid.base import HidDescriptor
 from keys import Keys
 from lab import expect
 from programs import latency
+from running_key import UdpConnection
 
 FOREIGN = Path(__file__).parents[1] / "foreign"
 ROUNDS = int(os.environ.get("ROUNDS", "1000"))
@@ -25,7 +27,15 @@ def add_to(scenarios):
     for form in ("uhid", "usbip"):
         for name, play in OPERATIONS.items():
             scenarios.add(f"python-fido2 {form}", name, lambda log, play=play, form=form: play(log, form))
+    scenarios.add("python-fido2 udp", "rounds", lambda log: rounds(log, "udp"))
     scenarios.add("python-fido2 uhid", "tests/foreign", foreign_scenarios)
+
+
+def open_key(key):
+    if key.form != "udp":
+        return open_node(key.node)
+    host, port = key.line["udp"].rsplit(":", 1)
+    return CtapHidDevice(HidDescriptor(host, 0, 0, 64, 64, "Keywright", None), UdpConnection((host, int(port))))
 
 
 def open_node(node):
@@ -64,7 +74,7 @@ def rounds(log, form):
     number = ROUNDS if form == "uhid" else ROUNDS // 5
     times = {"register": [], "authenticate": []}
     with Keys(log, form) as key:
-        device = open_node(key.node)
+        device = open_key(key)
         for _ in range(number):
             start = time.perf_counter()
             credential = register(device)

@@ -5,6 +5,10 @@ anything failed.
 """
 
 import sys
+from pathlib import Path
+
+# What is shared with the clients that are played over UDP.
+sys.path.append(str(Path(__file__).parents[1] / "foreign"))
 
 import libfido2
 import openssh

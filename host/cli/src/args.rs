@@ -219,7 +219,7 @@ pub(crate) struct Select {
 #[cfg(all(feature = "emulator", unix))]
 #[derive(Debug, Args)]
 #[command(group(clap::ArgGroup::new("memory").required(true)))]
-#[command(group(clap::ArgGroup::new("ways").args(["udp", "tcp", "control"]).required(true).multiple(true)))]
+#[command(group(clap::ArgGroup::new("ways").args(["udp", "tcp", "uhid", "usbip", "control"]).required(true).multiple(true)))]
 pub(crate) struct Emulate {
     /// Serve 64-byte datagrams on this address, such as 127.0.0.1:8111; port 0 takes a free one.
     #[arg(long, value_name = "ADDRESS:PORT")]

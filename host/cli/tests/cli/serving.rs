@@ -17,6 +17,13 @@ fn a_key_ends_gracefully_when_it_is_asked_to() {
 }
 
 #[test]
+fn usb_ip_alone_is_way_enough_to_a_key() {
+    let key =
+        Serving::start(&["emulate", "--usbip", "127.0.0.1:0", "--ephemeral", "--touch", "deny", "--json"]);
+    assert!(key.json()["usbip"].as_str().unwrap().starts_with("127.0.0.1:"), "{}", key.first);
+}
+
+#[test]
 fn the_first_line_says_where_the_key_is_and_how_to_use_it() {
     let folder = Folder::new();
     let control = folder.text("control");
