@@ -58,7 +58,8 @@ impl From<Error> for Failure {
             Error::NotLoopback(_)
             | Error::Account(_)
             | Error::OtherAccount { .. }
-            | Error::Administrator(_) => Kind::Usage,
+            | Error::Administrator(_)
+            | Error::Role(_) => Kind::Usage,
             _ => Kind::Other,
         };
         Self::new(kind, error.to_string())

@@ -77,6 +77,20 @@ impl Serving {
         serde_json::from_str(&self.first).unwrap()
     }
 
+    /// The lines up to the one that begins so.
+    #[cfg(feature = "iam")]
+    pub(crate) fn until(&mut self, begin: &str) -> String {
+        let mut lines = String::new();
+        loop {
+            let mut line = String::new();
+            assert_ne!(self.stdout.read_line(&mut line).unwrap(), 0, "no {begin} in {lines}");
+            if line.starts_with(begin) {
+                return lines;
+            }
+            lines.push_str(&line);
+        }
+    }
+
     /// Sends a signal, waits for the end, and gives what else was said and the exit code.
     pub(crate) fn end(&mut self, signal: &str) -> (String, Option<i32>) {
         send(signal, self.child.id());

@@ -1,5 +1,6 @@
 //! Commands that serve until they are ended.
 
+#[cfg(feature = "iam")]
 use std::net::TcpStream;
 use std::process::{Command, Stdio};
 
@@ -80,6 +81,22 @@ fn the_iam_serves_until_it_is_asked_to_end() {
         assert_eq!(first["administrator"]["user"], "Administrator");
         assert_eq!(iam.end(signal), (String::new(), Some(0)));
         assert!(TcpStream::connect(&address).is_err());
+    }
+}
+
+#[cfg(feature = "iam")]
+#[test]
+fn the_iam_says_how_it_is_reached_and_with_what() {
+    let folder = Folder::new();
+    let data = folder.text("data");
+    let mut text = Serving::start(&["iam", "serve", "--data", &data]);
+    assert!(text.first.contains("http://localhost:"), "{}", text.first);
+    let rest = text.until("Ctrl-C");
+    assert!(rest.contains("AWS_ENDPOINT_URL_IAM=http://127.0.0.1:"), "{rest}");
+    text.end("TERM");
+    let json = Serving::start(&["iam", "serve", "--data", &data, "--json"]).json();
+    for member in ["account", "access_key_id", "secret_access_key"] {
+        assert!(rest.contains(json[member].as_str().unwrap()), "{member} is not in {rest}");
     }
 }
 

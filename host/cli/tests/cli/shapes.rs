@@ -103,6 +103,9 @@ fn every_example_of_the_document_has_the_shape_of_a_real_run() {
 
     let examples = examples();
     for (name, example) in &examples {
+        if cfg!(not(feature = "iam")) && ["keywright iam serve", "keywright demo"].contains(&name.as_str()) {
+            continue;
+        }
         let Some(shape) = shapes.get(name) else { panic!("`{name}` is in the document and was not run") };
         assert_eq!(difference(name, example, shape), None);
     }

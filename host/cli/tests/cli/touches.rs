@@ -15,7 +15,8 @@ fn what_the_user_declines_is_not_done() {
         &["select"],
         &["reset", "--yes"],
     ] {
-        key.run(words).failed(4, "user");
+        let error = key.run(words).failed(4, "user");
+        assert_eq!(error["status"]["name"], "OPERATION_DENIED", "{error}");
     }
     assert_eq!(key.folder.names(), ["control"], "no file, and none beside it");
 }
@@ -38,7 +39,10 @@ fn ctrl_c_cancels_the_touch_at_the_key_too() {
         let child = key.begin(&["select"]);
         key.wait_for_wish();
         send(signal, child.id());
-        finish(child).failed(4, "user");
+        // A touch that does not come in time is the same kind of failure, with the key's own status.
+        let error = finish(child).failed(4, "user");
+        assert_eq!(error["message"], "cancelled: nothing was done", "{error}");
+        assert_eq!(error.get("status"), None, "{error}");
         assert_eq!(key.hand("state")["state"]["indication"], "idle");
     }
 }
@@ -50,7 +54,8 @@ fn a_key_that_is_unplugged_while_it_waits_is_gone() {
     let child = begin(&["select", "--device", &device, "--json"]);
     key.wait_for_wish();
     key.hand("unplug");
-    finish(child).failed(3, "device");
+    let error = finish(child).failed(3, "device");
+    assert!(error["message"].as_str().unwrap().contains("is gone"), "{error}");
 }
 
 #[test]
