@@ -107,14 +107,13 @@ where
 
     /// The user touched the key at `now`. `None` if no request waits for it; it may then serve the next one of U2F.
     ///
-    /// A touch counts only if it comes later than the request it is for. Where touches and requests reach the authenticator
-    /// by different ways, the order of the calls does not show that, but their times do.
+    /// A touch counts only if it comes no earlier than the request it is for, and before that has timed out. Where touches and
+    /// requests reach the authenticator by different ways, the order of the calls does not show that, but their times do.
     pub fn touch(&mut self, now: Instant) -> Option<Progress<B>> {
         if self.pending.is_none() {
             self.presence.touch(now);
         }
-        let pending =
-            self.pending.take_if(|pending| pending.waits_since.is_some_and(|since| since <= now))?;
+        let pending = self.pending.take_if(|pending| pending.takes_touch(now))?;
         self.core.state.now = now;
         Some(self.act(pending))
     }
@@ -143,9 +142,10 @@ where
         self.give_up(Status::KEEPALIVE_CANCEL, now)
     }
 
-    /// Does what is due at `now`: a request that the user did not answer.
+    /// Does what is due at `now`: ends a request that the user did not answer, and wipes secrets whose time is over.
     pub fn handle_timeout(&mut self, now: Instant) -> Option<Progress<B>> {
         self.presence.expire(now);
+        self.core.state.expire(now);
         let pending =
             self.pending.as_ref().filter(|pending| pending.deadline().is_some_and(|due| due <= now))?;
         self.give_up(pending.plan.timeout_status(), now)
@@ -154,7 +154,7 @@ where
     /// When [`Authenticator::handle_timeout`] must be called next.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let of_pending = self.pending.as_ref().and_then(Pending::deadline);
-        of_pending.into_iter().chain(self.presence.deadline()).min()
+        [of_pending, self.presence.deadline(), self.core.state.deadline()].into_iter().flatten().min()
     }
 
     /// What the user is asked to do now.
@@ -237,6 +237,11 @@ where
 }
 
 impl<B> Pending<B> {
+    /// Whether a touch at `now` is for this request.
+    fn takes_touch(&self, now: Instant) -> bool {
+        self.waits_since.is_some_and(|since| since <= now) && self.deadline().is_some_and(|due| now < due)
+    }
+
     /// Until when the user may act.
     fn deadline(&self) -> Option<Instant> {
         self.waits_since.map(|since| since + USER_ACTION_TIMEOUT)

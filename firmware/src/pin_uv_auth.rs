@@ -84,6 +84,16 @@ impl PinUvAuth {
         self.token = None;
     }
 
+    /// Wipes a token whose time is over.
+    pub(crate) fn expire(&mut self, now: Instant) {
+        self.token.take_if(|token| !token.is_live(now));
+    }
+
+    /// When [`PinUvAuth::expire`] must be called.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.token.as_ref().map(Token::deadline)
+    }
+
     /// §6.1.2 step 11.1, §6.2.2 step 6.1: whether a verified user stands behind this request of this relying party.
     /// Binds a token that has no RP ID yet.
     ///
@@ -97,7 +107,7 @@ impl PinUvAuth {
         rp_id_hash: &[u8; 32],
         now: Instant,
     ) -> Result<(), Status> {
-        self.token = self.token.take().filter(|token| token.is_live(now));
+        self.expire(now);
         let token = self.token.as_mut().ok_or(Status::PIN_AUTH_INVALID)?;
         token.verify(protocol, message, param)?;
         token.authorize(permission, rp_id_hash)
@@ -115,7 +125,7 @@ impl PinUvAuth {
         rp_id_hash: Option<&[u8; 32]>,
         now: Instant,
     ) -> Result<(), Status> {
-        self.token = self.token.take().filter(|token| token.is_live(now));
+        self.expire(now);
         let token = self.token.as_mut().ok_or(Status::PIN_AUTH_INVALID)?;
         token.verify(protocol, message, param)?;
         token.authorize_management(rp_id_hash)

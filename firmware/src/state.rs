@@ -56,6 +56,20 @@ impl State {
         self.credential_key.as_ref().ok_or(Status::OTHER)
     }
 
+    /// Wipes what has a time that is over at `now`: the token, and where walks stand.
+    pub(crate) fn expire(&mut self, now: Instant) {
+        self.pin_uv_auth.expire(now);
+        self.assertions.take_if(|assertions| assertions.turn.is_over(now));
+        self.enumerations.expire(now);
+    }
+
+    /// When [`State::expire`] must be called.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        let of_assertions = self.assertions.as_ref().map(|assertions| assertions.turn.deadline());
+        let deadlines = [self.pin_uv_auth.deadline(), of_assertions, self.enumerations.deadline()];
+        deadlines.into_iter().flatten().min()
+    }
+
     /// Forgets everything that was learned since the start: at each step of a reset. `secret` is that of the store, if
     /// it has one.
     pub(crate) fn forget(&mut self, secret: Option<&DeviceSecret>) {
@@ -78,7 +92,17 @@ impl Turn {
 
     /// Whether the request that is being handled may go on.
     pub(crate) fn is_taken_by(self, state: &State) -> bool {
-        self.channel == state.channel && state.now < self.deadline
+        self.channel == state.channel && !self.is_over(state.now)
+    }
+
+    /// Whether nobody may go on any more.
+    pub(crate) fn is_over(self, now: Instant) -> bool {
+        self.deadline <= now
+    }
+
+    /// When the turn is over.
+    pub(crate) const fn deadline(self) -> Instant {
+        self.deadline
     }
 }
 

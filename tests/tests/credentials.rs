@@ -6,9 +6,13 @@ use ciborium::cbor;
 use keywright_common::auth_data::{AuthData, flag};
 use keywright_common::cbor::Item;
 use keywright_common::cose::PublicKey;
+use keywright_common::ctaphid::Command;
 use keywright_common::status::Status;
+use keywright_common::time::Millis;
 use keywright_firmware::authenticator::Start;
+use keywright_firmware::authenticator::Touch;
 use keywright_firmware::identity::Identity;
+use keywright_firmware::key::Indication;
 use keywright_tests::{IDENTITY, RamFlash, Simulation, User, map, value_at};
 use p256::ecdsa::signature::Verifier;
 use p256::ecdsa::{DerSignature, VerifyingKey};
@@ -184,6 +188,20 @@ fn a_touch_before_the_request_does_not_count_for_it() {
     key.user = User::Absent;
     let answer = key.cbor(MAKE_CREDENTIAL, Some(Value::Map(creation("example.org"))));
     assert_eq!(answer, Err(Status::OPERATION_DENIED));
+}
+
+#[test]
+fn a_touch_after_the_time_of_the_request_does_not_count_for_it() {
+    let mut key = Simulation::new();
+    let channel = key.channel();
+    let mut payload = vec![MAKE_CREDENTIAL];
+    ciborium::into_writer(&Value::Map(creation("example.org")), &mut payload).unwrap();
+    key.send(channel, Command::CBOR, &payload);
+    let wanted = Indication::TouchWanted(Touch::Press);
+    key.key.touch(key.now + Millis(30_000));
+    assert_eq!(key.key.indication(), wanted, "the time is over, though the key has not been told yet");
+    key.key.touch(key.now + Millis(29_999));
+    assert_ne!(key.key.indication(), wanted);
 }
 
 #[test]

@@ -309,3 +309,21 @@ fn hmac_secret_is_given_for_each_account_and_differs() {
     assert_eq!(outputs[0][..32], outputs[0][32..], "equal salts give equal outputs");
     assert_ne!(outputs[0], outputs[1]);
 }
+
+#[test]
+fn g08_what_a_walk_and_a_token_hold_is_wiped_when_their_time_is_over_and_not_at_the_next_command() {
+    let mut key = Simulation::new();
+    (1..=2).for_each(|user| drop(creation(user).create(&mut key).unwrap()));
+    assert_eq!(key.key.poll_timeout(), None);
+    assertion(&mut key).unwrap();
+    key.set_pin(2, PIN).unwrap();
+    assertion(&mut key).unwrap();
+    let walk = key.key.poll_timeout().unwrap();
+    assert_eq!((walk - key.now).0, 30_000);
+    key.advance(30_000);
+    assert_eq!(key.key.poll_timeout(), None);
+    key.permitted_token(2, PIN, GA, Some(RP)).unwrap();
+    assert_eq!((key.key.poll_timeout().unwrap() - key.now).0, 30_000);
+    key.advance(30_000);
+    assert_eq!(key.key.poll_timeout(), None);
+}

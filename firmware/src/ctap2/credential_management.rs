@@ -12,6 +12,7 @@ use keywright_common::cose::PublicKey;
 use keywright_common::ctap2::PUBLIC_KEY;
 use keywright_common::ctap2::credential_management::{Request, Subcommand};
 use keywright_common::status::Status;
+use keywright_common::time::Instant;
 
 use super::Next;
 use crate::authenticator::Core;
@@ -34,6 +35,20 @@ pub(crate) struct Enumerations {
 struct Walk {
     turn: Turn,
     last: CreationNumber,
+}
+
+impl Enumerations {
+    /// Forgets a walk that is over at `now`.
+    pub(crate) fn expire(&mut self, now: Instant) {
+        self.rps.take_if(|walk| walk.turn.is_over(now));
+        self.credentials.take_if(|(walk, _)| walk.turn.is_over(now));
+    }
+
+    /// When [`Enumerations::expire`] must be called.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        let walks = self.rps.iter().chain(self.credentials.iter().map(|(walk, _)| walk));
+        walks.map(|walk| walk.turn.deadline()).min()
+    }
 }
 
 pub(super) fn run<F: NorFlash, R>(

@@ -16,7 +16,7 @@ use crate::store::{CreationNumber, Reading};
 
 /// What is left of a getAssertion that found several credentials.
 pub(crate) struct Assertions {
-    pub(super) turn: Turn,
+    pub(crate) turn: Turn,
     pub(super) rp_id_hash: [u8; 32],
     pub(super) client_data_hash: [u8; 32],
     pub(super) flags: u8,

@@ -38,8 +38,12 @@ impl Token {
 
     /// pinUvAuthTokenUsageTimerObserver() (§6.5.2.1): whether the token is in use still.
     pub(super) fn is_live(&self, now: Instant) -> bool {
-        let limit = if self.is_used { MAX_USAGE_TIME } else { INITIAL_USAGE_TIME };
-        now - self.issued < limit
+        now < self.deadline()
+    }
+
+    /// When the token ends by itself.
+    pub(super) fn deadline(&self) -> Instant {
+        self.issued + if self.is_used { MAX_USAGE_TIME } else { INITIAL_USAGE_TIME }
     }
 
     /// Whether `param` is the MAC of `message` under this token. If it is, the token has been used.
