@@ -4,12 +4,14 @@
 
 use ciborium::{Value, cbor};
 use keywright_common::auth_data::AuthData;
+use keywright_common::ctaphid::Command;
 use keywright_common::status::Status;
 use keywright_firmware::authenticator::Start;
 use keywright_tests::{
     Agreement, IDENTITY, Parameters, RamFlash, Simulation, TestRandom, authenticate, descriptor, padded,
 };
 use rand_core::Rng;
+use sha2::{Digest, Sha256};
 
 const PIN: &str = "1234";
 const NEW_PIN: &str = "98765";
@@ -215,6 +217,56 @@ fn g26_a_deletion_that_is_cut_has_happened_or_not_and_takes_nothing_else() {
         })
         .collect();
     assert_eq!((kept.first(), kept.last()), (Some(&true), Some(&false)));
+}
+
+#[test]
+fn g26_an_update_of_a_user_that_is_cut_keeps_the_credential() {
+    let mut used = used();
+    let token = used.token(CM);
+    let cuts = used.cuts(|used| {
+        let user = cbor!({ "id" => Value::Bytes(vec![1]), "name" => "renamed" }).unwrap();
+        let parameters = Parameters::default().with(2, descriptor(&used.kept)).with(3, user).value();
+        let mut message = vec![7];
+        ciborium::into_writer(&parameters, &mut message).unwrap();
+        let request = Parameters::default().with(1, 7).with(2, parameters).with(3, 2);
+        let request = request.with(4, authenticate(2, &token, &message));
+        used.key.cbor(0x0a, Some(request.value())).unwrap();
+    });
+    cuts.into_iter().for_each(|cut| used.start(cut).assert_nothing_lost());
+}
+
+#[test]
+fn g04_a_right_pin_that_is_cut_restores_the_retries_or_has_spent_one() {
+    let mut used = used();
+    assert!(used.key.permitted_token(2, NEW_PIN, MC, None).is_err());
+    let cuts = used.cuts(|used| drop(used.token(MC)));
+    let retries: Vec<_> = cuts.into_iter().map(|cut| used.start(cut).retries).collect();
+    assert!(retries.iter().all(|retries| (6..=8).contains(retries)), "{retries:?}");
+    assert_eq!((retries.first(), retries.iter().min(), retries.last()), (Some(&7), Some(&6), Some(&8)));
+}
+
+#[test]
+fn g28_a_cut_in_u2f_loses_nothing_and_tells_no_counter_twice() {
+    let mut used = used();
+    let application = Sha256::digest(RP);
+    // An authentication that enforces presence, with the key handle of CTAP2's credential.
+    let length = u8::try_from(65 + used.derived.len()).unwrap();
+    let head = [&[0, 2, 3, 0, length][..], &[7; 32], &application, &[length - 65]].concat();
+    let apdu = [&head[..], &used.derived].concat();
+    let mut told = 0;
+    let cuts = used.cuts(|used| {
+        for _ in 0..70 {
+            let channel = used.key.channel();
+            assert_eq!(used.key.transact_on(channel, Command::MSG, &apdu).unwrap(), [0x69, 0x85]);
+            used.key.advance(100);
+            used.key.key.touch(used.key.now);
+            let answer = used.key.transact_on(channel, Command::MSG, &apdu).unwrap();
+            told = u32::from_be_bytes(answer[1..5].try_into().unwrap());
+        }
+    });
+    let last = used.start(cuts.last().unwrap().clone());
+    assert!(last.sign_count.unwrap() > told);
+    cuts.into_iter().for_each(|cut| used.start(cut).assert_nothing_lost());
 }
 
 #[test]
