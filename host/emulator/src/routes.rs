@@ -58,9 +58,9 @@ impl Routes {
         self.owners.get(&packet.channel).map(|owner| owner.peer)
     }
 
-    /// Forgets what a host that is gone had.
-    pub(crate) fn forget(&mut self, peer: Peer) {
-        self.owners.retain(|_, owner| owner.peer != peer);
+    /// Forgets what a host that is gone had: these channels.
+    pub(crate) fn forget(&mut self, peer: Peer) -> Vec<ChannelId> {
+        self.owners.extract_if(|_, owner| owner.peer == peer).map(|(channel, _)| channel).collect()
     }
 
     /// Forgets everything: channels do not outlive the key's power.
@@ -197,7 +197,7 @@ mod tests {
     fn g08_a_host_that_is_gone_gets_nothing_and_leaves_its_channel_to_nobody() {
         let mut routes = Routes::default();
         open(&mut routes, 1, A);
-        routes.forget(A);
+        assert_eq!(routes.forget(A), [ChannelId(1)]);
         assert!(!routes.admits(ChannelId(1), B));
         assert_eq!(routes.recipient(&short(1, Command::CBOR), None), None);
     }

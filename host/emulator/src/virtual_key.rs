@@ -137,7 +137,7 @@ impl VirtualKey {
             Input::Report { from, report } => self.report(from, &report)?,
             Input::Attach { id, link } if self.plugged.is_some() => drop(self.links.insert(id, link)),
             Input::Attach { link, .. } => link.close(),
-            Input::Detach { id } => self.detach(id),
+            Input::Detach { id } => self.detach(id)?,
             Input::Answered { number, answer } if self.finger.is_current(number) => {
                 self.answer(answer)?;
             }
@@ -159,8 +159,7 @@ impl VirtualKey {
         }
         let packet = Packet::parse(report);
         if !self.routes.admits(packet.channel, from) {
-            self.refuse(from, &packet);
-            return Ok(());
+            return self.refuse(from, &packet);
         }
         self.routes.note_use(packet.channel);
         plugged.key.handle_report(report, now);
@@ -168,12 +167,13 @@ impl VirtualKey {
     }
 
     /// Answers a host on a channel that was not given to it as the key would if there were none.
-    fn refuse(&mut self, from: Peer, packet: &Packet<'_>) {
-        let Content::Initialization { command, .. } = packet.content else { return };
-        if command != Ctaphid::CANCEL {
-            let error = [ErrorCode::INVALID_CHANNEL.0];
-            self.send(from, &Packet::initialization(packet.channel, Ctaphid::ERROR, 1, &error));
+    fn refuse(&mut self, from: Peer, packet: &Packet<'_>) -> Result<(), Error> {
+        let Content::Initialization { command, .. } = packet.content else { return Ok(()) };
+        if command == Ctaphid::CANCEL {
+            return Ok(());
         }
+        let error = [ErrorCode::INVALID_CHANNEL.0];
+        self.send(from, &Packet::initialization(packet.channel, Ctaphid::ERROR, 1, &error))
     }
 
     fn command(&mut self, command: Command, reply: &SyncSender<Outcome>) -> Result<Next, Error> {
@@ -214,7 +214,7 @@ impl VirtualKey {
         self.finger.watch(matches!(shown, Some(Shown::TouchWanted(_))), self.now());
         while let Some(report) = self.plugged.as_mut().and_then(|plugged| plugged.key.poll_transmit()) {
             if let Some(peer) = self.routes.recipient(&report, asker) {
-                self.send(peer, &report);
+                self.send(peer, &report)?;
             }
         }
         self.make_room()
@@ -226,7 +226,7 @@ impl VirtualKey {
         Ok(self.flash.commit()?)
     }
 
-    fn send(&mut self, peer: Peer, report: &Report) {
+    fn send(&mut self, peer: Peer, report: &Report) -> Result<(), Error> {
         match peer {
             Peer::Datagrams { socket, address } => {
                 // A datagram may be lost, and this one goes to a host that is gone, or does not read.
@@ -234,17 +234,25 @@ impl VirtualKey {
             }
             Peer::Connection(id) => {
                 if self.links.get(&id).is_some_and(|link| link.send(report).is_err()) {
-                    self.detach(id);
+                    self.detach(id)?;
                 }
             }
         }
+        Ok(())
     }
 
-    fn detach(&mut self, id: u64) {
+    /// A host that is gone wants nothing any more: what it asked for must not keep others waiting, nor take their touch.
+    fn detach(&mut self, id: u64) -> Result<(), Error> {
         if let Some(link) = self.links.remove(&id) {
             link.close();
         }
-        self.routes.forget(Peer::Connection(id));
+        let now = self.now();
+        for channel in self.routes.forget(Peer::Connection(id)) {
+            if let Some(plugged) = &mut self.plugged {
+                plugged.key.handle_report(&Packet::initialization(channel, Ctaphid::CANCEL, 0, &[]), now);
+            }
+        }
+        self.settle(None)
     }
 
     /// Takes the power away, and gives it back if `is_plugged`. What was in memory is gone; connections stay.

@@ -172,3 +172,21 @@ fn a_power_cycle_ends_the_request_that_waits() {
     assert!(!running.handle().touch().unwrap());
     wire::assert_no_channel(&mut host, channel);
 }
+
+#[test]
+fn g08_a_host_that_goes_takes_its_request_with_it_and_no_touch_is_wanted_for_it() {
+    let (running, mut gone, channel) = start(TouchPolicy::Manual);
+    let handle = running.handle();
+    begin(&mut gone, channel);
+    drop(gone);
+    let begun = Instant::now();
+    while handle.state().unwrap().indication != Indication::Idle {
+        assert!(begun.elapsed() < PATIENCE, "the key goes on waiting for a host that is gone");
+        std::thread::yield_now();
+    }
+    let mut next = handle.connect().unwrap();
+    let channel = open(&mut next);
+    begin(&mut next, channel);
+    assert!(handle.touch().unwrap());
+    is(response(&mut next, channel), OK);
+}
