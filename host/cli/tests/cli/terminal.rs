@@ -16,8 +16,10 @@ struct Terminal {
 impl Terminal {
     fn new(words: &[&str]) -> Self {
         let quoted: Vec<_> = [KEYWRIGHT].iter().chain(words).map(|word| format!("'{word}'")).collect();
+        // A shell that stays would be interrupted too, and some end with a code of their own then.
+        let command = format!("exec {}", quoted.join(" "));
         let mut child = Command::new("script")
-            .args(["--quiet", "--return", "--flush", "--command", &quoted.join(" "), "/dev/null"])
+            .args(["--quiet", "--return", "--flush", "--command", &command, "/dev/null"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
