@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import time
 import urllib.parse
+from contextlib import closing, contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -52,7 +53,7 @@ class Key:
         state = str(Path(self.folder.name) / "state")
         words = ["emulate", "--json", "--udp", f"127.0.0.1:{port}", "--state", state]
         words += ["--touch", touch, "--control", self.control]
-        self.process = subprocess.Popen([*KEYWRIGHT, *words], stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen([*KEYWRIGHT, *words], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         ready, _, _ = select.select([self.process.stdout], [], [], PATIENCE)
         line = self.process.stdout.readline() if ready else ""
         if not line:
@@ -84,21 +85,23 @@ class Key:
             with connection.makefile() as lines:
                 return json.loads(lines.readline())
 
-    def answer_when_asked(self, what, process):
-        """Touches or declines when the key asks; `False` if the process ends before."""
-        end = time.monotonic() + PATIENCE
-        while time.monotonic() < end:
+    def answer_until(self, what, is_over):
+        """Touches or declines whenever the key asks; how often that was."""
+        end, answered = time.monotonic() + PATIENCE, 0
+        while not is_over():
+            if time.monotonic() > end:
+                raise RuntimeError("it did not come to an end")
             if self.hand("state")["state"]["indication"] == "touch-wanted":
-                return "error" not in self.hand(what)
-            if process.poll() is not None:
-                return False
+                answered += "error" not in self.hand(what)
             time.sleep(0.02)
-        raise RuntimeError("the key was not asked for anything")
+        return answered
 
+    @contextmanager
     def client(self, origin):
+        """python-fido2's way to the key, while the `with` lasts."""
         descriptor = HidDescriptor(self.address, 0, 0, 64, 64, "Keywright", None)
-        device = CtapHidDevice(descriptor, UdpConnection(self.address))
-        return Fido2Client(device, DefaultClientDataCollector(origin), UserInteraction())
+        with closing(CtapHidDevice(descriptor, UdpConnection(self.address))) as device:
+            yield Fido2Client(device, DefaultClientDataCollector(origin), UserInteraction())
 
 
 class Console:
@@ -137,12 +140,17 @@ class Console:
     def assign(self, key, name):
         """Registers the key for whoever is signed in."""
         options = self.post("/api/mfa-devices/webauthn/options", {"name": name})
+        # The key has no PIN, which the service prefers and this client would insist on.
+        options["authenticatorSelection"]["userVerification"] = "discouraged"
         options = PublicKeyCredentialCreationOptions.from_dict(options)
-        made = key.client(self.url).make_credential(options)
+        with key.client(self.url) as client:
+            made = client.make_credential(options)
         self.post("/api/mfa-devices/webauthn", {"name": name, "credential": dict(made)})
 
     def prove(self, key):
         """The second step of a sign-in."""
-        options = PublicKeyCredentialRequestOptions.from_dict(self.post("/api/sign-in/webauthn/options", {}))
-        response = key.client(self.url).get_assertion(options).get_response(0)
+        options = self.post("/api/sign-in/webauthn/options", {}) | {"userVerification": "discouraged"}
+        options = PublicKeyCredentialRequestOptions.from_dict(options)
+        with key.client(self.url) as client:
+            response = client.get_assertion(options).get_response(0)
         self.post("/api/sign-in/webauthn", {"credential": dict(response)})

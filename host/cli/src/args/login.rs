@@ -35,8 +35,8 @@ pub(crate) struct Login {
 /// Whose login it is, and where.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Whom {
-    /// The local IAM, as `keywright iam serve` says it: http://127.0.0.1:PORT or http://localhost:PORT.
-    #[arg(long, value_name = "URL")]
+    /// The local IAM, as `keywright iam serve` says it: http://localhost:PORT or http://127.0.0.1:PORT.
+    #[arg(long = "console-url", value_name = "URL")]
     pub(crate) url: ServiceUrl,
     /// The account, 12 digits.
     #[arg(long, value_name = "ACCOUNT", value_parser = account)]

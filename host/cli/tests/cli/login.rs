@@ -17,13 +17,13 @@ use ureq::Agent;
 
 use crate::harness::{Folder, Key, Ran, begin_in, finish, keywright_in};
 
-pub(crate) const PASSWORD: &str = "correct horse battery";
+const PASSWORD: &str = "correct horse battery";
 
 /// A local IAM whose user `ann` has a virtual key, and the home of hers.
 pub(crate) struct World {
     iam: Running,
-    pub(crate) key: Key,
-    pub(crate) home: Folder,
+    key: Key,
+    home: Folder,
 }
 
 /// A browser at the console, without the browser.
@@ -127,7 +127,7 @@ impl World {
     /// The words of a login of hers.
     fn words(&self, more: &[&str]) -> Vec<String> {
         let (url, account) = (self.iam.url.as_str(), self.iam.account.as_str());
-        let words = ["iam", "login", "--json", "--url", url, "--account", account, "--user", "ann"];
+        let words = ["iam", "login", "--json", "--console-url", url, "--account", account, "--user", "ann"];
         words.into_iter().chain(more.iter().copied()).map(str::to_owned).collect()
     }
 
@@ -157,7 +157,7 @@ impl World {
 
     pub(crate) fn log_out(&self) -> Ran {
         let (url, account) = (self.iam.url.as_str(), self.iam.account.as_str());
-        let words = ["iam", "logout", "--json", "--url", url, "--account", account, "--user", "ANN"];
+        let words = ["iam", "logout", "--json", "--console-url", url, "--account", account, "--user", "ANN"];
         keywright_in(&self.variables(), b"", &words)
     }
 
@@ -328,11 +328,11 @@ fn a_wrong_password_another_user_and_no_password_are_told_and_keep_nothing() {
     assert!(!world.has_login());
     let words = ["iam", "login", "--json", "--account", "123456789012", "--user", "ann"];
     for url in ["http://example.org:80", "https://localhost:1", "http://localhost:0"] {
-        keywright_in(&[], b"", &[&words[..], &["--url", url]].concat()).failed(2, "usage");
+        keywright_in(&[], b"", &[&words[..], &["--console-url", url]].concat()).failed(2, "usage");
     }
     let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let url = format!("http://{gone}");
-    let words = [&words[..], &["--url", &url, "--password-fd", "0"]].concat();
+    let words = [&words[..], &["--console-url", &url, "--password-fd", "0"]].concat();
     let error = keywright_in(&world.variables(), b"x\n", &words).failed(1, "other");
     assert!(error["message"].as_str().unwrap().contains("keywright iam serve"), "{error}");
 }
@@ -397,8 +397,9 @@ fn a_profile_is_written_that_runs_the_same_login() {
 
 #[test]
 fn a_profile_of_somebody_elses_is_told_before_anybody_signs_in() {
-    let world = World::with("deny", Duration::ZERO);
+    let mut world = World::new();
     let before = "[profile ann]\nrole_arn = arn:x\n";
+    world.key.end("TERM");
     fs::write(world.home.path("aws-config"), before).unwrap();
     world.log_in(&["--configure", "ann"]).failed(2, "usage");
     assert_eq!(fs::read_to_string(world.home.path("aws-config")).unwrap(), before);

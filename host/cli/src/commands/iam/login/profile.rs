@@ -148,7 +148,7 @@ fn words(program: &str, arguments: &Login) -> Vec<String> {
     let whom = &arguments.whom;
     let mut words = vec![program.to_owned(), "iam".to_owned(), "login".to_owned()];
     let mut option = |name: &str, value: String| words.extend([name.to_owned(), value]);
-    option("--url", whom.url.api());
+    option("--console-url", whom.url.console());
     option("--account", whom.account.clone());
     option("--user", whom.user.clone());
     option("--duration", arguments.duration.to_string());

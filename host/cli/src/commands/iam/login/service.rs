@@ -95,13 +95,16 @@ impl<'a> Service<'a> {
             ConsoleError::Http(error) => Failure::new(
                 Kind::Other,
                 format!(
-                    "no answer from {} ({error}): check --url, or start it with `keywright iam serve`",
+                    "no answer from {} ({error}): check --console-url, or start it with `keywright iam serve`",
                     self.url
                 ),
             ),
             ConsoleError::Json(error) => Failure::new(
                 Kind::Other,
-                format!("{} answers something else than a local IAM does ({error}): check --url", self.url),
+                format!(
+                    "{} answers something else than a local IAM does ({error}): check --console-url",
+                    self.url
+                ),
             ),
         }
     }
