@@ -27,6 +27,7 @@ pub(crate) struct User {
     refusal: Option<Failure>,
     touch: &'static str,
     /// Whether a wish for a touch is shown at the terminal too, when standard error goes elsewhere.
+    #[cfg(all(feature = "iam", unix))]
     at_terminal: bool,
     waiting: Option<ProgressBar>,
     interrupt: Interrupt,
@@ -41,6 +42,7 @@ impl User {
             given: None,
             refusal: None,
             touch: "Touch the key.",
+            #[cfg(all(feature = "iam", unix))]
             at_terminal: false,
             waiting: None,
             interrupt: Interrupt::default(),
@@ -154,14 +156,13 @@ impl User {
         self.given.clone().ok_or_else(cancelled)
     }
 
-    fn show_at_terminal(&self) {
-        if !self.at_terminal {
-            return;
+    /// Asks for the touch where nothing moves.
+    fn note_touch(&self) {
+        #[cfg(all(feature = "iam", unix))]
+        if self.at_terminal {
+            return Output::note_at_terminal(self.touch);
         }
-        // Without a terminal, whoever runs the command has its words.
-        if let Ok(mut terminal) = std::fs::File::options().write(true).open("/dev/tty") {
-            let _ = writeln!(terminal, "{}", self.touch);
-        }
+        Output::note(self.touch);
     }
 
     fn wait_no_longer(&mut self) {
@@ -186,8 +187,7 @@ impl Interaction for User {
         if io::stderr().is_terminal() {
             self.waiting.get_or_insert_with(ProgressBar::new_spinner).set_message(self.touch);
         } else {
-            Output::note(self.touch);
-            self.show_at_terminal();
+            self.note_touch();
         }
     }
 

@@ -349,6 +349,28 @@ fn a_user_without_a_key_is_told_what_to_do() {
     assert!(error["message"].as_str().unwrap().contains("security-credentials"), "{error}");
 }
 
+/// AWS's tools keep standard output and standard error, and have no standard input to give.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_person_is_asked_at_the_terminal_although_another_program_keeps_the_words() {
+    let world = World::with("manual", Duration::ZERO);
+    let words: Vec<_> = world.with_key(&[]).iter().map(|word| format!("'{word}'")).collect();
+    let file = world.home.text("out");
+    let command = format!("{} {} </dev/null >{file} 2>/dev/null", crate::harness::KEYWRIGHT, words.join(" "));
+    let mut terminal = crate::terminal::Terminal::shell(&command, &world.variables());
+    terminal.answer(": ", &format!("{PASSWORD}\r"));
+    terminal.answer("Touch the key.", "");
+    world.key.wait_for_wish();
+    world.key.hand("touch");
+    let (shown, code) = terminal.end();
+    assert_eq!(code, Some(0), "{shown}");
+    assert!(
+        shown.contains("Password of ann") && !shown.contains(PASSWORD) && !shown.contains("Secret"),
+        "{shown}"
+    );
+    assert_eq!(crate::harness::read_json(&world.home.path("out"))["Version"], 1);
+}
+
 #[test]
 fn a_key_with_a_pin_asks_for_it_before_the_touch() {
     let world = World::new();

@@ -32,9 +32,12 @@ pub(super) fn log_in(arguments: &Login) -> Result<Kept, Failure> {
     let (verifier, state) = (random()?, random()?);
     let challenge = BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.as_bytes()));
     let address = address(&whom.url.console(), &callback.uri(), &state, &challenge);
-    Output::note(format_args!("Sign in as {} with a browser on this machine, at", whom.user));
-    Output::note(format_args!("  {address}"));
-    Output::note(format_args!("The page must show the code {}; deny it otherwise.", check_code(&challenge)));
+    Output::note_at_terminal(format_args!("Sign in as {} with a browser on this machine, at", whom.user));
+    Output::note_at_terminal(format_args!("  {address}"));
+    Output::note_at_terminal(format_args!(
+        "The page must show the code {}; deny it otherwise.",
+        check_code(&challenge)
+    ));
     if io::stderr().is_terminal() {
         show(&address);
     }

@@ -120,7 +120,7 @@ impl Keeping {
         match file.try_lock() {
             Ok(()) => return Ok(file),
             Err(TryLockError::WouldBlock) => {
-                Output::note("Another command is signing in; this one waits for it.")
+                Output::note_at_terminal("Another command is signing in; this one waits for it.")
             }
             Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
