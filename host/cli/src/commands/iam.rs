@@ -1,6 +1,14 @@
-//! `keywright iam serve`.
+//! `keywright iam`: the local IAM, and what is asked of any IAM.
+
+mod devices;
+mod enrol;
+mod identity;
+mod proof;
+mod session;
 
 use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use keywright_iam::{Config, Error, Running, Server};
 use serde::Serialize;
@@ -10,12 +18,21 @@ use crate::failure::{Failure, Kind};
 use crate::interrupt;
 use crate::output::Output;
 
-/// Serves until the process is asked to end.
+/// Hands a command to its file.
 ///
 /// # Errors
-/// Whatever keeps it from starting, or ends it.
+/// Whatever kept it from being done.
 pub(crate) fn run(command: Iam, output: &Output) -> Result<(), Failure> {
-    let Iam::Serve { listen, data, ephemeral: _ } = command;
+    match command {
+        Iam::Serve { listen, data, ephemeral: _ } => serve(listen, data, output),
+        Iam::Enrol(arguments) => enrol::run(&arguments, output),
+        Iam::Devices(command) => devices::run(command, output),
+        Iam::Session(arguments) => session::run(&arguments, output),
+    }
+}
+
+/// Serves until the process is asked to end.
+fn serve(listen: SocketAddr, data: Option<PathBuf>, output: &Output) -> Result<(), Failure> {
     let config = data.map_or_else(Config::ephemeral, Config::in_directory);
     let running = Server::start(Config { listen, ..config })?;
     interrupt::on_termination(running.stopper())?;

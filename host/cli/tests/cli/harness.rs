@@ -282,9 +282,20 @@ pub(crate) fn keywright(words: &[impl AsRef<str>]) -> Ran {
     run(&mut command(words), b"")
 }
 
+/// As [`keywright`], with environment variables, and something on standard input.
+pub(crate) fn keywright_with(variables: &[(&str, &str)], input: &[u8], words: &[impl AsRef<str>]) -> Ran {
+    run(command(words).envs(variables.iter().copied()), input)
+}
+
 /// Starts the command.
 pub(crate) fn begin(words: &[impl AsRef<str>]) -> Child {
     command(words).stdin(Stdio::null()).spawn().unwrap()
+}
+
+/// As [`begin`], with environment variables.
+#[cfg(feature = "iam")]
+pub(crate) fn begin_with(variables: &[(&str, &str)], words: &[impl AsRef<str>]) -> Child {
+    command(words).envs(variables.iter().copied()).stdin(Stdio::null()).spawn().unwrap()
 }
 
 /// Waits for a command that was started.

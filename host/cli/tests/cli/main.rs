@@ -3,11 +3,17 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod credentials;
+#[cfg(feature = "iam")]
+mod enrol;
 mod failures;
+#[cfg(feature = "iam")]
+mod faults;
 mod harness;
 mod pins;
 mod serving;
 mod shapes;
 #[cfg(target_os = "linux")]
 mod terminal;
+#[cfg(feature = "totp")]
+mod totp;
 mod touches;

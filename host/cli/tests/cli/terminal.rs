@@ -6,15 +6,15 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use crate::harness::{KEYWRIGHT, Key};
 
 /// A command at a terminal.
-struct Terminal {
+pub(crate) struct Terminal {
     child: Child,
     keyboard: ChildStdin,
     screen: ChildStdout,
-    shown: String,
+    pub(crate) shown: String,
 }
 
 impl Terminal {
-    fn new(words: &[&str]) -> Self {
+    pub(crate) fn new(words: &[&str]) -> Self {
         let quoted: Vec<_> = [KEYWRIGHT].iter().chain(words).map(|word| format!("'{word}'")).collect();
         // A shell that stays would be interrupted too, and some end with a code of their own then.
         let command = format!("exec {}", quoted.join(" "));
@@ -29,7 +29,7 @@ impl Terminal {
     }
 
     /// Waits until the screen shows something new that ends so, and types.
-    fn answer(&mut self, prompt: &str, text: &str) {
+    pub(crate) fn answer(&mut self, prompt: &str, text: &str) {
         let begun = self.shown.len();
         while !self.shown[begun..].ends_with(prompt) {
             let mut byte = [0];
@@ -40,7 +40,7 @@ impl Terminal {
     }
 
     /// Everything that was shown, and the exit code.
-    fn end(mut self) -> (String, Option<i32>) {
+    pub(crate) fn end(mut self) -> (String, Option<i32>) {
         let mut rest = Vec::new();
         self.screen.read_to_end(&mut rest).unwrap();
         self.shown.push_str(&String::from_utf8_lossy(&rest));
