@@ -9,6 +9,7 @@ mod firmware;
 mod foreign;
 mod house;
 mod iam_clients;
+pub(crate) mod keyring;
 mod lab;
 mod licences;
 mod links;
@@ -130,6 +131,12 @@ const TABLE: &[Stage] = &[
         about: "boto3 and the AWS CLI against the local IAM",
         part: Part::Full,
         run: iam_clients::run,
+    },
+    Stage {
+        name: "keyring",
+        about: "the authenticator app in GNOME's keyring",
+        part: Part::Full,
+        run: keyring::run,
     },
     Stage {
         name: "browser",

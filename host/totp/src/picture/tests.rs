@@ -75,6 +75,17 @@ fn a_code_on_a_page_is_read() {
 }
 
 #[test]
+fn a_screenshot_of_the_consoles_page_is_read() {
+    // Chromium's, of the wizard of a local IAM that is gone; the stage `browser` takes such pictures anew.
+    let uri = read_picture(include_bytes!("console.png")).unwrap();
+    let account = crate::account::Account::from_uri(&uri, None).unwrap();
+    assert_eq!(account.issuer(), Some("Amazon Web Services"));
+    assert!(account.name().starts_with("phone@"), "{account:?}");
+    // The page shows it as text, too.
+    assert_eq!(account.base32().as_str(), "ONGKD2QUARBO72XI7IF6K7XSONL6HX3K7YCXQ7HX6DKNOF47AELWHRDOWJS46RTO");
+}
+
+#[test]
 fn a_light_code_on_a_dark_page_is_read() {
     let mut page = Page::new(900, 700, [20, 22, 26]);
     page.write((40, 40), 10, [220, 220, 220, 255]);
