@@ -241,11 +241,12 @@ fn a_secret_is_typed_unseen_and_shown_after_a_yes() {
 /// What others may see of a process: its arguments and its environment.
 #[cfg(target_os = "linux")]
 fn seen(process: u32) -> String {
-    ["cmdline", "environ"]
-        .map(|what| {
-            String::from_utf8_lossy(&fs::read(format!("/proc/{process}/{what}")).unwrap()).into_owned()
-        })
-        .concat()
+    let read = |what: &str| fs::read(format!("/proc/{process}/{what}")).unwrap();
+    // A process that has just begun has neither yet.
+    while read("cmdline").is_empty() || read("environ").is_empty() {
+        std::thread::yield_now();
+    }
+    ["cmdline", "environ"].map(|what| String::from_utf8_lossy(&read(what)).into_owned()).concat()
 }
 
 #[test]
