@@ -197,7 +197,7 @@ impl From<ApiError> for Failure {
     fn from(error: ApiError) -> Self {
         let words = match error {
             ApiError::Refused { action, code, message } => {
-                format!("{action} was refused: {code}: {}", message.trim())
+                format!("{action} was refused: {code}: {}", message.trim().trim_end_matches('.'))
             }
             ApiError::Unknown { action, why } => {
                 format!(

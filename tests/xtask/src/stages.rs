@@ -13,6 +13,7 @@ pub(crate) mod keyring;
 mod lab;
 mod licences;
 mod links;
+mod platforms;
 
 use std::{
     fs,
@@ -89,6 +90,12 @@ const TABLE: &[Stage] = &[
         about: "the command without emulator and IAM, and without their crates",
         part: Part::Full,
         run: cargo::driver_only,
+    },
+    Stage {
+        name: "platforms",
+        about: "the driver-only command compiles for Windows and macOS",
+        part: Part::Full,
+        run: platforms::run,
     },
     Stage {
         name: "licences",
