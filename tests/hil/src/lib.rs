@@ -27,5 +27,5 @@ pub use offer::{Need, Offer};
 pub use report::{Played, Report, Verdict};
 pub use rig::Rig;
 pub use run::{Selection, plan, run};
-pub use scenario::{Effect, Scenario, Stop};
+pub use scenario::{Effect, Play, Scenario, Stop};
 pub use scenarios::TABLE;

@@ -13,7 +13,7 @@ use crate::scenario::Stop;
 use crate::wire::Wire;
 use crate::{Hands, Offer};
 
-pub(crate) use session::{Session, message, request};
+pub(crate) use session::{Credential, Expected, Session, allow, message, only, request, sha256, test_pin};
 
 /// A borrowed way to a key.
 pub(crate) type Way<'r> = &'r mut (dyn Transport + 'static);
@@ -112,6 +112,11 @@ impl User {
     /// Notes what is not as most keys do it, and no fault.
     pub(crate) fn remark(&mut self, text: impl Into<String>) {
         self.remarks.push(text.into());
+    }
+
+    /// As [`User::remark`], if there is something.
+    pub(crate) fn remarks(&mut self, texts: impl IntoIterator<Item = String>) {
+        self.remarks.extend(texts);
     }
 
     /// Whether the key asked for a touch since `touch` was last chosen.

@@ -22,8 +22,11 @@ pub struct Scenario {
     /// It waits for longer than ten seconds.
     pub is_slow: bool,
     /// Plays it.
-    pub play: fn(&mut Rig) -> Result<(), Stop>,
+    pub play: Play,
 }
+
+/// What plays a scenario.
+pub type Play = fn(&mut Rig) -> Result<(), Stop>;
 
 /// What a scenario does to the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

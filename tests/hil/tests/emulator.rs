@@ -1,4 +1,5 @@
 //! The scenarios against the key of this project, which fails none of them.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod bench;
 

@@ -7,8 +7,10 @@ use keywright_common::cose::Algorithm;
 use keywright_common::status::Status;
 use keywright_host::ClientError;
 use keywright_host::auth_data::AuthData;
-use keywright_host::ctap2::{Assertion, AssertionRequest, Client, CredentialRequest, RpEntity, Verification};
-use keywright_host::pin_uv_auth::permission;
+use keywright_host::ctap2::{
+    Assertion, AssertionRequest, Client, CredentialRequest, Info, RpEntity, Verification,
+};
+use keywright_host::pin_uv_auth::{Pin, Token, permission};
 use keywright_host::user::Account;
 use keywright_host::verify::{PublicKey, VerifyError, verify_statement};
 use sha2::{Digest, Sha256};
@@ -33,6 +35,16 @@ pub(crate) struct Credential {
     pub(crate) created: AuthData,
 }
 
+/// What an assertion is to be over.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Expected {
+    client_data_hash: [u8; 32],
+    is_verified: bool,
+}
+
+/// Assertions, or why the key gave none.
+pub(crate) type Asserted = Result<(Vec<Assertion>, Expected), ClientError>;
+
 impl Session<'_> {
     /// Makes a credential, with the user verified if the key wants that.
     pub(crate) fn register(&mut self, request: CredentialRequest) -> Result<Credential, Stop> {
@@ -45,10 +57,18 @@ impl Session<'_> {
         mut request: CredentialRequest,
     ) -> Result<Result<Credential, ClientError>, Stop> {
         request.client_data_hash = random()?;
-        if request.verification == Verification::None && self.wants_verification(&request)? {
+        if self.wants_verification(&request) {
             request.verification =
                 self.verify_user(permission::MAKE_CREDENTIAL, &request.rp.id, &request.client_data_hash)?;
         }
+        self.make(request)
+    }
+
+    /// Makes a credential as the request has it, and verifies what comes back.
+    pub(crate) fn make(
+        &mut self,
+        request: CredentialRequest,
+    ) -> Result<Result<Credential, ClientError>, Stop> {
         let made = match self.client.make_credential(&request, self.user) {
             Ok(made) => made,
             Err(error) => return Ok(Err(error)),
@@ -87,25 +107,30 @@ impl Session<'_> {
     /// Has a credential sign, named in an allowList, and verifies it; gives what was signed.
     pub(crate) fn authenticate(&mut self, credential: &mut Credential) -> Result<AuthData, Stop> {
         let request = allow(credential);
-        let (mut assertions, hash) = self.assert(request)??;
-        expect("an allowList of one is answered by one assertion", assertions.len() == 1)?;
-        let assertion = assertions.remove(0);
-        self.check(credential, &assertion, &hash)
+        let (assertions, expected) = self.assert(request)??;
+        self.check(credential, only(&assertions)?, &expected)
     }
 
-    /// Asks for assertions; gives them, and the client data hash. What the key refuses is for the caller to judge.
-    #[expect(clippy::type_complexity, reason = "two ways to fail, and what was signed")]
-    pub(crate) fn assert(
-        &mut self,
-        mut request: AssertionRequest,
-    ) -> Result<Result<(Vec<Assertion>, [u8; 32]), ClientError>, Stop> {
-        let hash = random()?;
-        request.client_data_hash = hash;
+    /// Asks for assertions; gives them, and what they are to be over. What the key refuses is for the caller to judge.
+    pub(crate) fn assert(&mut self, request: AssertionRequest) -> Result<Asserted, Stop> {
         let is_silent = request.user_presence == Some(false);
-        if request.verification == Verification::None && !is_silent && self.client.info().option("alwaysUv") {
-            request.verification = self.verify_user(permission::GET_ASSERTION, &request.rp_id, &hash)?;
+        let is_verified = !is_silent && self.client.info().option("alwaysUv");
+        self.assert_as(request, is_verified)
+    }
+
+    /// As [`Session::assert`], with the user verified.
+    pub(crate) fn assert_verified(&mut self, request: AssertionRequest) -> Result<Asserted, Stop> {
+        self.assert_as(request, true)
+    }
+
+    fn assert_as(&mut self, mut request: AssertionRequest, is_verified: bool) -> Result<Asserted, Stop> {
+        request.client_data_hash = random()?;
+        if is_verified {
+            request.verification =
+                self.verify_user(permission::GET_ASSERTION, &request.rp_id, &request.client_data_hash)?;
         }
-        Ok(self.client.get_assertions(&request, self.user).map(|assertions| (assertions, hash)))
+        let expected = Expected { client_data_hash: request.client_data_hash, is_verified };
+        Ok(self.client.get_assertions(&request, self.user).map(|assertions| (assertions, expected)))
     }
 
     /// Verifies an assertion with what a relying party keeps, and moves its counter on.
@@ -113,14 +138,14 @@ impl Session<'_> {
         &mut self,
         credential: &mut Credential,
         assertion: &Assertion,
-        hash: &[u8; 32],
+        expected: &Expected,
     ) -> Result<AuthData, Stop> {
-        let data = self.read(&assertion.auth_data, &credential.rp_id, false)?;
+        let data = self.read(&assertion.auth_data, &credential.rp_id, expected.is_verified)?;
         if let Some(id) = &assertion.credential_id {
             expect("an assertion must be of the credential that was asked for", *id == credential.id)?;
         }
         expect("an assertion must not hold a new credential", data.attested_credential.is_none())?;
-        let signed = [&assertion.auth_data[..], hash].concat();
+        let signed = [&assertion.auth_data[..], &expected.client_data_hash].concat();
         match credential.public_key.verify(&signed, &assertion.signature) {
             Ok(()) => {}
             Err(VerifyError::Algorithm) => {
@@ -152,6 +177,26 @@ impl Session<'_> {
         Ok(self.client.authorise(hash)?)
     }
 
+    /// Sets the tests' PIN unless the key has it, or another that is known, already.
+    pub(crate) fn have_pin(&mut self) -> Result<Pin, Stop> {
+        if let Some(pin) = &self.user.pin {
+            return Ok(pin.clone());
+        }
+        let pin = test_pin(self.client.info(), "hil-")?;
+        self.client.set_pin(&pin)?;
+        self.user.pin = Some(pin.clone());
+        Ok(pin)
+    }
+
+    /// A token for a PIN: with these permissions where the key has such.
+    pub(crate) fn token(&mut self, pin: &Pin, permissions: u8, rp_id: &str) -> Result<Token, ClientError> {
+        if self.client.info().option("pinUvAuthToken") {
+            self.client.token_using_pin(pin, permissions, Some(rp_id))
+        } else {
+            self.client.pin_token(pin)
+        }
+    }
+
     /// Sends a command as bytes; gives what stands behind the status.
     pub(crate) fn cbor(&mut self, message: &[u8]) -> Result<Result<Vec<u8>, Status>, Stop> {
         let answer = self.client.channel_mut().cbor(message, self.user)?;
@@ -166,12 +211,11 @@ impl Session<'_> {
         Ok(Ok(body.to_vec()))
     }
 
-    fn wants_verification(&self, request: &CredentialRequest) -> Result<bool, Stop> {
+    /// Whether the key makes such a credential only for a user who is verified (§6.1.2 steps 6 and 7).
+    fn wants_verification(&self, request: &CredentialRequest) -> bool {
         let info = self.client.info();
-        let is_protected = info.can_verify_user();
-        let needs = info.option("alwaysUv")
-            || (is_protected && (request.discoverable == Some(true) || !info.option("makeCredUvNotRqd")));
-        Ok(needs)
+        let is_optional = info.option("makeCredUvNotRqd") && request.discoverable != Some(true);
+        info.option("alwaysUv") || (info.can_verify_user() && !is_optional)
     }
 
     /// Reads authenticator data and checks what must hold of any.
@@ -213,6 +257,21 @@ pub(crate) fn allow(credential: &Credential) -> AssertionRequest {
         allow_list: vec![credential.id.clone()],
         ..AssertionRequest::default()
     }
+}
+
+/// The assertion where one credential was asked for.
+pub(crate) fn only(assertions: &[Assertion]) -> Result<&Assertion, Stop> {
+    match assertions {
+        [assertion] => Ok(assertion),
+        _ => Err(Stop::Failed(format!("one assertion must come, and not {}", assertions.len()))),
+    }
+}
+
+/// A PIN that the key's rules take. It is no secret: who ends a run early is told it.
+pub(crate) fn test_pin(info: &Info, beginning: &str) -> Result<Pin, Stop> {
+    let digits = ('1'..='9').cycle();
+    let text: String = beginning.chars().chain(digits).take(info.min_pin_length.max(8)).collect();
+    Pin::new(&text).map_err(|rule| Stop::failed("a PIN for the tests", &rule))
 }
 
 /// A command's message: its byte and its parameters, which stand in canonical order.

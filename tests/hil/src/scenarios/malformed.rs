@@ -3,32 +3,85 @@
 use ciborium::{Value, cbor};
 use keywright_common::status::Status;
 
-use crate::rig::Touch;
-use crate::rig::{Session, message};
+use super::credentials::creation;
+use super::words;
+use crate::rig::{Session, Touch, message};
 use crate::scenario::expect;
 use crate::{Rig, Stop};
 
 /// What is cut short, lacks what is mandatory, or is no command, is refused without a touch.
 pub(super) fn cbor(rig: &mut Rig) -> Result<(), Stop> {
     let mut session = rig.session()?;
-    let whole = message(0x01, &creation()?)?;
+    let whole = message(0x01, &Value::Map(creation()?))?;
     let truncated = whole.split_last().map_or(&[][..], |(_, rest)| rest);
-    let types = |key: i64, value: Value| message(0x01, &with(&creation()?, key, value));
     refused(&mut session, "a request that is cut short", truncated, &[Status::INVALID_CBOR])?;
+    refused(&mut session, "a command that there is none of", &[0x3f], &[Status::INVALID_COMMAND])?;
     let nothing = &[Status::MISSING_PARAMETER, Status::INVALID_CBOR];
     refused(&mut session, "makeCredential without parameters", &[0x01], nothing)?;
     refused(&mut session, "getAssertion without parameters", &[0x02], nothing)?;
-    for key in 1..=4 {
-        let parameters = message(0x01, &without(&creation()?, key))?;
-        let what = format!("makeCredential without member {key}");
-        refused(&mut session, &what, &parameters, &[Status::MISSING_PARAMETER])?;
+    for (command, name, parameters) in [(1, "makeCredential", creation()?), (2, "getAssertion", assertion()?)]
+    {
+        for key in parameters.iter().map(|(key, _)| key) {
+            let rest = parameters.iter().filter(|(found, _)| found != key).cloned().collect();
+            let what = format!("{name} without member {key:?}");
+            let request = message(command, &Value::Map(rest))?;
+            refused(&mut session, &what, &request, &[Status::MISSING_PARAMETER])?;
+        }
     }
-    let unexpected = &[Status::CBOR_UNEXPECTED_TYPE];
-    refused(&mut session, "a client data hash that is text", &types(1, Value::from("x"))?, unexpected)?;
-    refused(&mut session, "an rp that is a number", &types(2, Value::from(1))?, unexpected)?;
-    refused(&mut session, "pubKeyCredParams that are no list", &types(4, Value::from(true))?, unexpected)?;
-    refused(&mut session, "a command that there is none of", &[0x3f], &[Status::INVALID_COMMAND])?;
     Ok(())
+}
+
+/// §8: a value of another type than the one that is asked for.
+pub(super) fn types(rig: &mut Rig) -> Result<(), Stop> {
+    let mut session = rig.session()?;
+    let unexpected = &[Status::CBOR_UNEXPECTED_TYPE, Status::INVALID_CBOR];
+    let cases = [
+        ("a client data hash that is text", 1, Value::from("x")),
+        ("an rp that is a number", 2, Value::from(1)),
+        ("a user that is a list", 3, Value::Array(Vec::new())),
+        ("pubKeyCredParams that are no list", 4, Value::from(true)),
+        ("an rp id that is a number", 2, cbor!({ "id" => 1 }).unwrap_or(Value::Null)),
+        ("a user id that is text", 3, cbor!({ "id" => "ada" }).unwrap_or(Value::Null)),
+    ];
+    for (what, key, value) in cases {
+        let replace =
+            |(found, old)| if found == Value::from(key) { (found, value.clone()) } else { (found, old) };
+        let parameters = creation()?.into_iter().map(replace).collect();
+        refused(&mut session, what, &message(0x01, &Value::Map(parameters))?, unexpected)?;
+    }
+    Ok(())
+}
+
+/// §8 lets keys take what is not canonical, and asks them not to.
+pub(super) fn canonical(rig: &mut Rig) -> Result<(), Stop> {
+    let mut session = rig.session()?;
+    let whole = message(0x01, &Value::Map(creation()?))?;
+    let mut reversed = creation()?;
+    reversed.reverse();
+    let mut twice = creation()?;
+    twice.extend(creation()?.pop());
+    let cases = [
+        ("what follows a request", [&whole[..], &[0x00]].concat()),
+        ("members in another order", message(0x01, &Value::Map(reversed))?),
+        ("a member that is there twice", message(0x01, &Value::Map(twice))?),
+        ("a map without a length", indefinite(&whole)),
+    ];
+    for (what, request) in cases {
+        session.user.will_not_touch(Touch::Cancel)?;
+        match session.cbor(&request)? {
+            Ok(_) => return Err(Stop::Failed(format!("{what}: nothing may be made without a touch"))),
+            Err(Status::INVALID_CBOR) => {}
+            Err(_) if session.user.was_asked() => session.user.remark(format!("takes {what}")),
+            Err(status) => session.user.remark(words(what, &status, &Status::INVALID_CBOR)),
+        }
+    }
+    Ok(())
+}
+
+/// The same map, with a break at its end instead of a length at its beginning.
+fn indefinite(request: &[u8]) -> Vec<u8> {
+    let members = request.iter().skip(2).copied();
+    request.iter().take(1).copied().chain([0xbf]).chain(members).chain([0xff]).collect()
 }
 
 fn refused(session: &mut Session<'_>, what: &str, request: &[u8], usual: &[Status]) -> Result<(), Stop> {
@@ -36,35 +89,18 @@ fn refused(session: &mut Session<'_>, what: &str, request: &[u8], usual: &[Statu
     session.user.will(Touch::Cancel);
     let answer = session.cbor(request)?;
     expect(&format!("{what} must be refused before a touch is asked for"), !session.user.was_asked())?;
-    match answer {
-        Ok(_) => Err(Stop::Failed(format!("{what} must be refused"))),
-        Err(status) if usual.contains(&status) => Ok(()),
-        Err(status) => {
-            let usual: Vec<_> = usual.iter().map(Status::to_string).collect();
-            session.user.remark(format!("answers {what} with {status} rather than {}", usual.join(" or ")));
-            Ok(())
+    match (answer, usual) {
+        (Ok(_), _) => return Err(Stop::Failed(format!("{what} must be refused"))),
+        (Err(status), [first, ..]) if !usual.contains(&status) => {
+            session.user.remark(words(what, &status, first));
         }
+        _ => {}
     }
+    Ok(())
 }
 
-fn creation() -> Result<Value, Stop> {
-    let parameters = cbor!({
-        1 => Value::Bytes(vec![0x5a; 32]),
-        2 => { "id" => super::credentials::RP },
-        3 => { "id" => Value::Bytes(vec![1, 2, 3]), "name" => "ada" },
-        4 => [{ "alg" => -7, "type" => "public-key" }],
-    });
-    parameters.map_err(|error| Stop::failed("CBOR", &error))
-}
-
-fn without(parameters: &Value, key: i64) -> Value {
-    let members = parameters.as_map().into_iter().flatten();
-    Value::Map(members.filter(|(found, _)| *found != Value::from(key)).cloned().collect())
-}
-
-fn with(parameters: &Value, key: i64, value: Value) -> Value {
-    let members = parameters.as_map().into_iter().flatten().cloned();
-    let replace =
-        |(found, old)| if found == Value::from(key) { (found, value.clone()) } else { (found, old) };
-    Value::Map(members.map(replace).collect())
+fn assertion() -> Result<Vec<(Value, Value)>, Stop> {
+    let parameters = cbor!({ 1 => super::credentials::RP, 2 => Value::Bytes(vec![0x5a; 32]) });
+    let parameters = parameters.map_err(|error| Stop::failed("CBOR", &error))?;
+    parameters.into_map().map_err(|_| Stop::Failed("CBOR".to_owned()))
 }

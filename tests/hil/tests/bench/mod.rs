@@ -7,9 +7,9 @@ use keywright_hil::{Hands, Rig};
 use keywright_host::transport::{self, DeviceAddress, Transport};
 
 /// A key that runs, and its hands.
-pub struct Bench {
-    pub running: Running,
-    pub said: Arc<Mutex<Vec<String>>>,
+pub(crate) struct Bench {
+    pub(crate) running: Running,
+    pub(crate) said: Arc<Mutex<Vec<String>>>,
 }
 
 /// Does through the emulator's handle what a person would do.
@@ -21,23 +21,23 @@ struct Machine {
 }
 
 /// What is put between the key and its driver, each time it is opened.
-pub type Wrap = Box<dyn Fn(Box<dyn Transport>) -> Box<dyn Transport>>;
+pub(crate) type Wrap = Box<dyn Fn(Box<dyn Transport>) -> Box<dyn Transport>>;
 
 impl Bench {
     /// A new key that is touched when it asks, and not otherwise.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let frontends = vec![Frontend::Udp("127.0.0.1:0".parse().unwrap())];
         let options = Options { frontends, touch: TouchPolicy::Manual, ..Options::default() };
         Self { running: Emulator::start(options).unwrap(), said: Arc::default() }
     }
 
     /// A rig at this key.
-    pub fn rig(&self) -> Rig {
+    pub(crate) fn rig(&self) -> Rig {
         self.rig_with(Box::new(|transport| transport))
     }
 
     /// A rig at this key, with something in between.
-    pub fn rig_with(&self, wrap: Wrap) -> Rig {
+    pub(crate) fn rig_with(&self, wrap: Wrap) -> Rig {
         let [Frontend::Udp(address)] = self.running.frontends() else { panic!("a key behind UDP") };
         let machine = Machine {
             handle: self.running.handle().clone(),
