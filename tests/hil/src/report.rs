@@ -12,6 +12,8 @@ pub struct Report {
     pub played: Vec<Played>,
     /// The run was ended before all were played.
     pub is_interrupted: bool,
+    /// What the scenarios left on the key, and how to be rid of it.
+    pub left: Option<String>,
 }
 
 /// One scenario of a run.
@@ -44,15 +46,19 @@ impl Report {
         !self.is_interrupted && self.count(|verdict| matches!(verdict, Verdict::Failed(_))) == 0
     }
 
-    /// A line for each scenario and one for all.
+    /// A line for each scenario, and the line on all.
     pub fn table(&self) -> String {
-        let mut text: String = self.played.iter().map(|played| format!("{}\n", played.line())).collect();
+        let lines: String = self.played.iter().map(|played| format!("{}\n", played.line())).collect();
+        format!("{lines}{}\n", self.summary())
+    }
+
+    /// The line on all.
+    pub fn summary(&self) -> String {
         let failed = self.count(|verdict| matches!(verdict, Verdict::Failed(_)));
         let skipped = self.count(|verdict| matches!(verdict, Verdict::Skipped(_)));
         let passed = self.count(|verdict| *verdict == Verdict::Passed);
-        let _ = write!(text, "{passed} passed, {failed} failed, {skipped} skipped");
-        text.push_str(if self.is_interrupted { "; the run was ended before its end\n" } else { "\n" });
-        text
+        let end = if self.is_interrupted { "; the run was ended before its end" } else { "" };
+        format!("{passed} passed, {failed} failed, {skipped} skipped{end}")
     }
 
     /// The report as JUnit's XML: a suite with a case for each scenario, in the class of its subject.

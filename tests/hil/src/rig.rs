@@ -13,7 +13,9 @@ use crate::scenario::Stop;
 use crate::wire::Wire;
 use crate::{Hands, Offer};
 
-pub(crate) use session::{Credential, Expected, Session, allow, message, only, request, sha256, test_pin};
+pub(crate) use session::{
+    Credential, Expected, Session, allow, message, only, pins, request, sha256, test_pins,
+};
 
 /// A borrowed way to a key.
 pub(crate) type Way<'r> = &'r mut (dyn Transport + 'static);

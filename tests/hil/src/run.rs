@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use keywright_host::ClientError;
 
-use crate::rig::Touch;
+use crate::rig::{Touch, test_pins};
 use crate::scenarios::{RESET_AFTER, RESET_BEFORE, TABLE};
 use crate::{Effect, Offer, Played, Report, Rig, Scenario, Stop, Verdict};
 
@@ -63,11 +63,20 @@ pub fn run(rig: &mut Rig, selection: &Selection) -> Result<Report, ClientError> 
         });
         play(rig, &mut report, scenario, why);
     }
-    if can_wipe {
-        play(rig, &mut report, &RESET_AFTER, None);
+    if can_wipe && !play(rig, &mut report, &RESET_AFTER, None) {
+        report.left = Some(left(&offer));
     }
     report.is_interrupted = rig.is_stopped();
     Ok(report)
+}
+
+/// What a key may hold that was not reset at the end.
+fn left(offer: &Offer) -> String {
+    let [old, new] = offer.info.as_ref().map_or([String::new(), String::new()], test_pins);
+    format!(
+        "The key works, and may hold credentials of the tests and the PIN `{old}` (`{new}` if it was being changed). To empty it, \
+         plug it in again and run `keywright reset` within ten seconds."
+    )
 }
 
 /// Plays one scenario unless there is a reason not to; true if it passed.

@@ -1,5 +1,6 @@
 //! CTAPHID packet by packet, for what a driver would never send.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use keywright_common::ctaphid::{
@@ -13,6 +14,8 @@ use crate::scenario::{Stop, expect};
 pub(crate) struct Wire<'r> {
     transport: Way<'r>,
     opened: Vec<ChannelId>,
+    /// What came on one channel while another's was waited for.
+    passed: VecDeque<Report>,
 }
 
 /// A message from the key.
@@ -31,7 +34,7 @@ impl Answer {
 
 impl<'r> Wire<'r> {
     pub(crate) fn new(transport: Way<'r>) -> Self {
-        Self { transport, opened: Vec::new() }
+        Self { transport, opened: Vec::new(), passed: VecDeque::new() }
     }
 
     /// Asks for a channel; gives it, and the whole answer.
@@ -100,7 +103,7 @@ impl<'r> Wire<'r> {
         }
     }
 
-    /// The next message on a channel; packets of other channels are passed over.
+    /// The next message on a channel.
     pub(crate) fn message(&mut self, channel: ChannelId, end: Instant) -> Result<Option<Answer>, Stop> {
         let mut message = Box::new(Message::new());
         let mut begun: Option<Receiving> = None;
@@ -134,12 +137,21 @@ impl<'r> Wire<'r> {
     }
 
     fn next(&mut self, channel: ChannelId, end: Instant) -> Result<Option<Report>, Stop> {
+        let is_of = |report: &Report| Packet::parse(report).channel == channel;
+        if let Some(at) = self.passed.iter().position(is_of) {
+            return Ok(self.passed.remove(at));
+        }
         loop {
             let left = end.saturating_duration_since(self.transport.now());
             match self.transport.receive(left)? {
-                Some(report) if Packet::parse(&report).channel == channel => return Ok(Some(report)),
+                Some(report) if is_of(&report) => return Ok(Some(report)),
+                Some(report) if self.opened.contains(&Packet::parse(&report).channel) => {
+                    self.passed.push_back(report);
+                }
+                // Of another program.
+                Some(_) => {}
                 None if left.is_zero() => return Ok(None),
-                _ => {}
+                None => {}
             }
         }
     }

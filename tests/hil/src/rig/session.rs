@@ -182,7 +182,7 @@ impl Session<'_> {
         if let Some(pin) = &self.user.pin {
             return Ok(pin.clone());
         }
-        let pin = test_pin(self.client.info(), "hil-")?;
+        let [pin, _] = pins(self.client.info())?;
         self.client.set_pin(&pin)?;
         self.user.pin = Some(pin.clone());
         Ok(pin)
@@ -267,11 +267,20 @@ pub(crate) fn only(assertions: &[Assertion]) -> Result<&Assertion, Stop> {
     }
 }
 
-/// A PIN that the key's rules take. It is no secret: who ends a run early is told it.
-pub(crate) fn test_pin(info: &Info, beginning: &str) -> Result<Pin, Stop> {
-    let digits = ('1'..='9').cycle();
-    let text: String = beginning.chars().chain(digits).take(info.min_pin_length.max(8)).collect();
-    Pin::new(&text).map_err(|rule| Stop::failed("a PIN for the tests", &rule))
+/// The tests' PIN and the one that it is changed to, in a length that the key takes. They are no secret: who ends a run
+/// early is told them.
+pub(crate) fn test_pins(info: &Info) -> [String; 2] {
+    ["hil-", "new-"].map(|beginning| {
+        let digits = ('1'..='9').cycle();
+        beginning.chars().chain(digits).take(info.min_pin_length.clamp(8, 63)).collect()
+    })
+}
+
+/// [`test_pins`] as PINs.
+pub(crate) fn pins(info: &Info) -> Result<[Pin; 2], Stop> {
+    let [old, new] = test_pins(info);
+    let pin = |text: &str| Pin::new(text).map_err(|rule| Stop::failed("a PIN for the tests", &rule));
+    Ok([pin(&old)?, pin(&new)?])
 }
 
 /// A command's message: its byte and its parameters, which stand in canonical order.

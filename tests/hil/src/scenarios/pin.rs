@@ -10,7 +10,7 @@ use keywright_host::pin_uv_auth::{Pin, Token, permission};
 
 use super::credentials::{OTHER_RP, RP};
 use super::{refused, words};
-use crate::rig::{Session, Touch, request, test_pin};
+use crate::rig::{Session, Touch, pins, request};
 use crate::scenario::expect;
 use crate::wire::random;
 use crate::{Rig, Stop};
@@ -27,7 +27,7 @@ pub(super) fn set(rig: &mut Rig) -> Result<(), Stop> {
     if retries != 8 {
         session.user.remark(format!("gives {retries} tries for the PIN, where 8 are usual"));
     }
-    let other = test_pin(session.client.info(), "new-")?;
+    let [_, other] = pins(session.client.info())?;
     let again = session.client.set_pin(&other);
     refused(session.user, "setPIN where there is a PIN", again, Status::PIN_AUTH_INVALID)?;
     session.token(&pin, permission::MAKE_CREDENTIAL, RP)?;
@@ -38,7 +38,7 @@ pub(super) fn set(rig: &mut Rig) -> Result<(), Stop> {
 pub(super) fn change(rig: &mut Rig) -> Result<(), Stop> {
     let mut session = rig.session()?;
     let old = session.have_pin()?;
-    let new = test_pin(session.client.info(), "new-")?;
+    let [_, new] = pins(session.client.info())?;
     session.client.change_pin(&old, &new)?;
     session.user.pin = Some(new.clone());
     wrong(&mut session, &old, "the PIN of before")?;
@@ -52,7 +52,7 @@ pub(super) fn change(rig: &mut Rig) -> Result<(), Stop> {
 pub(super) fn wrong_entries(rig: &mut Rig) -> Result<(), Stop> {
     let mut session = rig.session()?;
     let right = session.have_pin()?;
-    let other = test_pin(session.client.info(), "new-")?;
+    let [_, other] = pins(session.client.info())?;
     let all = session.client.pin_retries()?.retries;
     wrong(&mut session, &other, "a wrong PIN")?;
     expect("a wrong PIN must cost a try", session.client.pin_retries()?.retries == all.saturating_sub(1))?;

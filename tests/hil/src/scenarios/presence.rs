@@ -36,7 +36,7 @@ pub(super) fn cancel(rig: &mut Rig) -> Result<(), Stop> {
     let mut longest = Duration::ZERO;
     while let Some(answer) = wire.message(own, end)? {
         let is_waiting = answer.command == Command::KEEPALIVE;
-        expect("a cancellation from another channel must be passed over", is_waiting)?;
+        expect("a request must wait for the touch, whatever another channel cancels", is_waiting)?;
         let now = wire.deadline(Duration::ZERO);
         longest = longest.max(now.saturating_duration_since(latest));
         latest = now;
@@ -61,12 +61,13 @@ pub(super) fn timeout(rig: &mut Rig) -> Result<(), Stop> {
     session.user.will_not_touch(Touch::Withhold)?;
     match session.cbor(&request)? {
         Ok(_) => Err(Stop::Failed("nothing may be done without a touch".to_owned())),
-        Err(Status::USER_ACTION_TIMEOUT) => Ok(()),
+        // The second is CTAP 2.0's.
+        Err(Status::OPERATION_DENIED | Status::USER_ACTION_TIMEOUT) => Ok(()),
         Err(status) => {
             session.user.remark(super::words(
                 "a touch that does not come",
                 &status,
-                &Status::USER_ACTION_TIMEOUT,
+                &Status::OPERATION_DENIED,
             ));
             Ok(())
         }
