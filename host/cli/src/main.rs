@@ -6,6 +6,7 @@
 //! | [`args`] | the shape of the command line |
 //! | [`commands`] | one file a command |
 //! | `demo` | the story that the command of that name tells |
+//! | [`doctor`] | what a machine lacks for keys, and how to mend it |
 //! | [`output`] | text or JSON on standard output, everything else on standard error |
 //! | [`failure`] | every error's kind, exit code and words |
 //! | [`key`] | finding and opening a key |
@@ -19,6 +20,7 @@ mod commands;
 mod credential_file;
 #[cfg(all(feature = "emulator", feature = "iam", unix))]
 mod demo;
+mod doctor;
 mod failure;
 mod hidden;
 mod interrupt;
@@ -40,15 +42,16 @@ fn main() -> ExitCode {
     match Arguments::try_parse() {
         Ok(Arguments { json, command }) => {
             let output = Output::new(json);
-            dispatch(command, &output).map_or_else(|failure| output.fail(&failure), |()| ExitCode::SUCCESS)
+            dispatch(command, &output).unwrap_or_else(|failure| output.fail(&failure))
         }
         Err(error) => output::usage(&error),
     }
 }
 
 /// Hands a command to its file.
-fn dispatch(command: Command, output: &Output) -> Result<(), Failure> {
-    match command {
+fn dispatch(command: Command, output: &Output) -> Result<ExitCode, Failure> {
+    let done = match command {
+        Command::Doctor(arguments) => return commands::doctor::run(arguments, output),
         Command::List => commands::list::run(output),
         Command::Info(device) => commands::info::run(&device, output),
         Command::Register(arguments) => commands::register::run(arguments, output),
@@ -64,5 +67,6 @@ fn dispatch(command: Command, output: &Output) -> Result<(), Failure> {
         Command::Iam(command) => commands::iam::run(command, output),
         #[cfg(all(feature = "emulator", feature = "iam", unix))]
         Command::Demo(arguments) => commands::demo::run(&arguments, output),
-    }
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }
