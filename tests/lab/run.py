@@ -10,6 +10,7 @@ from pathlib import Path
 # What is shared with the clients that are played over UDP.
 sys.path.append(str(Path(__file__).parents[1] / "foreign"))
 
+import doctor
 import hil
 import libfido2
 import openssh
@@ -21,7 +22,7 @@ from lab import Scenarios
 
 def main(names):
     scenarios = Scenarios()
-    for module in (hil, libfido2, programs, python_fido2, openssh, pam):
+    for module in (doctor, hil, libfido2, programs, python_fido2, openssh, pam):
         module.add_to(scenarios)
     return scenarios.run(names)
 
