@@ -155,7 +155,7 @@ fn snaps(machine: &Machine) -> Vec<Finding> {
                 format!("sudo snap connect {name}:u2f-devices"),
             ));
         }
-        // Until 2026 snapd had a list of vendors; udev's own mark takes in every key.
+        // Older versions of snapd have a list of vendors; udev's own mark takes in every key.
         (!rules.contains("ID_FIDO_TOKEN") && !rules.contains("ID_SECURITY_TOKEN")).then(|| {
             Finding::note(
                 PURPOSE,

@@ -1,5 +1,6 @@
 //! `keywright-hil` as it is typed.
 
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Command, Output, Stdio};
 
 use keywright_emulator::{Emulator, Frontend, Options, Running, TouchPolicy};
@@ -55,6 +56,47 @@ fn a_run_over_the_control_socket_writes_a_table_and_junit() {
         (cases[1].attribute("classname"), cases[1].attribute("name")),
         (Some("credentials"), Some("es256"))
     );
+}
+
+#[test]
+fn a_person_is_told_when_to_touch_and_to_plug_in() {
+    // As docs/hil.md has it.
+    let (touches, plugs) = as_a_person(&[]);
+    assert!((20..=30).contains(&touches), "{touches}");
+    assert_eq!(plugs, 0);
+    let (touches, plugs) = as_a_person(&["--wipe", "--yes"]);
+    assert!((50..=60).contains(&touches), "{touches}");
+    assert_eq!(plugs, 3);
+}
+
+/// How often a person was asked to touch the key, and to plug it in again.
+fn as_a_person(words: &[&str]) -> (u32, u32) {
+    let key = Key::start(&format!("person{}", words.len()));
+    let [Frontend::Udp(address)] = key.running.frontends() else { panic!("a key behind UDP") };
+    let mut person = Command::new(env!("CARGO_BIN_EXE_keywright-hil"))
+        .arg(format!("--device=udp:{address}"))
+        .args(words)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut keyboard = person.stdin.take().unwrap();
+    let (mut touches, mut plugs) = (0, 0);
+    for line in BufReader::new(person.stderr.take().unwrap()).lines().map(Result::unwrap) {
+        if line.contains(">>> Touch the key.") {
+            touches += 1;
+            key.running.handle().touch().unwrap();
+        } else if line.contains("press Enter") {
+            plugs += 1;
+            key.running.handle().power_cycle().unwrap();
+            keyboard.write_all(b"\n").unwrap();
+        }
+    }
+    let done = person.wait_with_output().unwrap();
+    let table = String::from_utf8(done.stdout).unwrap();
+    assert!(done.status.success(), "{table}");
+    (touches, plugs)
 }
 
 #[test]
