@@ -111,6 +111,7 @@ pub const TABLE: &[Scenario] = &[
         extensions::cred_protect,
     ),
     wiping("hmac-secret/verified", "the PIN gives other secrets", HMAC_PIN, extensions::hmac_secret_verified),
+    wiping("reset/presence", "a reset waits for the touch", CTAP2, reset::presence),
     slow(wiping("reset/late", "no reset later than ten seconds after power-up", CTAP2, reset::late)),
 ];
 

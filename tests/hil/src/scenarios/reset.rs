@@ -30,6 +30,22 @@ pub(super) fn wipe(rig: &mut Rig) -> Result<(), Stop> {
     }
 }
 
+/// A reset waits for the touch, and nothing is lost before.
+pub(super) fn presence(rig: &mut Rig) -> Result<(), Stop> {
+    let old = credential_of_before(rig)?;
+    rig.replug()?;
+    let mut session = rig.session()?;
+    session.user.will_not_touch(Touch::Cancel)?;
+    let answer = session.cbor(&[0x07])?;
+    expect("a reset must not be done without a touch", answer.is_err())?;
+    if !session.user.was_asked() {
+        let status = answer.err().map_or_else(String::new, |status| status.to_string());
+        return Err(Stop::Failed(format!("a reset just after power-up must ask for a touch: {status}")));
+    }
+    session.user.will(Touch::Give);
+    old.map_or(Ok(()), |mut old| session.authenticate(&mut old).map(drop))
+}
+
 /// Later than ten seconds after power-up.
 pub(super) fn late(rig: &mut Rig) -> Result<(), Stop> {
     rig.replug()?;

@@ -181,6 +181,11 @@ fn a_reset_that_leaves_everything_is_found() {
 }
 
 #[test]
+fn a_reset_that_needs_no_touch_is_found() {
+    is_found("reset/presence", "without a touch", status::<0x2d, 0>);
+}
+
+#[test]
 fn u2f_that_is_wrong_is_found() {
     is_found("u2f/register", "signature", |request, answer| {
         if request.payload.get(1) == Some(&0x02) {

@@ -66,7 +66,7 @@ fn a_person_is_told_when_to_touch_and_to_plug_in() {
     assert_eq!(plugs, 0);
     let (touches, plugs) = as_a_person(&["--wipe", "--yes"]);
     assert!((50..=60).contains(&touches), "{touches}");
-    assert_eq!(plugs, 3);
+    assert_eq!(plugs, 4);
 }
 
 /// How often a person was asked to touch the key, and to plug it in again.
@@ -97,6 +97,36 @@ fn as_a_person(words: &[&str]) -> (u32, u32) {
     let table = String::from_utf8(done.stdout).unwrap();
     assert!(done.status.success(), "{table}");
     (touches, plugs)
+}
+
+#[test]
+fn ctrl_c_ends_a_run_in_order_and_says_what_is_left() {
+    let key = Key::start("end");
+    let [Frontend::Udp(address)] = key.running.frontends() else { panic!("a key behind UDP") };
+    let mut person = Command::new(env!("CARGO_BIN_EXE_keywright-hil"))
+        .arg(format!("--device=udp:{address}"))
+        .arg("--control")
+        .arg(key.folder.join("control"))
+        // It waits for more than ten seconds at the end, so that it does not come to it.
+        .args(["--wipe", "--yes", "--slow", "pin", "reset"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut told = String::new();
+    for line in BufReader::new(person.stderr.take().unwrap()).lines().map(Result::unwrap) {
+        if line.starts_with("ok   pin/set") {
+            let process = person.id().to_string();
+            assert!(Command::new("kill").args(["-s", "INT", &process]).status().unwrap().success());
+        }
+        told.push_str(&line);
+    }
+    let done = person.wait_with_output().unwrap();
+    assert_eq!(done.status.code(), Some(4), "{told}");
+    assert!(told.contains("The key works, and may hold") && told.contains("keywright reset"), "{told}");
+    assert!(String::from_utf8(done.stdout).unwrap().contains("ended before its end"));
+    assert!(key.hil(&["ctaphid/ping", "credentials/es256"]).status.success(), "the key is usable");
 }
 
 #[test]
