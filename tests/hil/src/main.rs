@@ -126,8 +126,9 @@ fn selection(arguments: &Arguments) -> Result<Selection, Refusal> {
 
 /// Says what the key is and what will be done with it; whether it will be wiped.
 fn announce(name: &str, offer: &Offer, selection: &Selection) -> bool {
-    let versions = offer.info.as_ref().map_or_else(|| "U2F only".to_owned(), |info| info.versions.join(" "));
-    eprintln!("{name}: {versions}");
+    // What a key calls itself could drive a terminal.
+    let versions = offer.info.as_ref().map(|info| info.versions.join(" ").escape_debug().to_string());
+    eprintln!("{name}: {}", versions.as_deref().unwrap_or("U2F only"));
     let plan = plan(selection, offer);
     let played: Vec<_> = plan.iter().filter(|(_, why)| why.is_none()).map(|(scenario, _)| scenario).collect();
     let wipes = played.iter().any(|scenario| scenario.effect == Effect::Wipes);

@@ -159,3 +159,60 @@ fn escape(text: &str) -> String {
     }
     escaped
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::TABLE;
+
+    fn report(verdicts: impl IntoIterator<Item = Verdict>) -> Report {
+        let played = verdicts.into_iter().zip(TABLE).map(|(verdict, scenario)| Played {
+            scenario,
+            verdict,
+            remarks: vec!["a <remark>\nof two lines".to_owned()],
+            took: Duration::from_millis(1500),
+        });
+        Report { played: played.collect(), ..Report::default() }
+    }
+
+    #[test]
+    fn only_a_failure_or_an_early_end_is_not_well() {
+        let skipped = Verdict::Skipped("why".to_owned());
+        assert!(report([Verdict::Passed, skipped.clone()]).is_well());
+        assert!(!report([Verdict::Passed, Verdict::Failed("why".to_owned())]).is_well());
+        assert!(!Report { is_interrupted: true, ..report([Verdict::Passed]) }.is_well());
+    }
+
+    #[test]
+    fn whatever_is_told_is_well_formed_xml() {
+        let hostile = "\u{1b}[2J & <b> \"quoted\" ]]> \u{0}";
+        let verdicts =
+            [Verdict::Passed, Verdict::Failed(hostile.to_owned()), Verdict::Skipped(hostile.to_owned())];
+        let report = Report { is_interrupted: true, ..report(verdicts) };
+        let xml = report.junit(hostile);
+        let document = roxmltree::Document::parse(&xml).unwrap();
+        let named = |name: &str| document.descendants().filter(|node| node.has_tag_name(name)).count();
+        assert_eq!(
+            (named("testcase"), named("failure"), named("skipped"), named("system-out")),
+            (3, 1, 1, 3)
+        );
+        let suite = document.descendants().find(|node| node.has_tag_name("testsuite")).unwrap();
+        for (name, value) in [("tests", "3"), ("failures", "1"), ("skipped", "1"), ("errors", "1")] {
+            assert_eq!(suite.attribute(name), Some(value), "{name}");
+        }
+        let failure = document.descendants().find(|node| node.has_tag_name("failure")).unwrap();
+        assert_eq!(failure.attribute("message").unwrap(), hostile.replace(['\u{1b}', '\u{0}'], "\u{fffd}"));
+    }
+
+    #[test]
+    fn a_line_has_the_reason_and_the_remarks_below_it() {
+        let report = report([Verdict::Failed("because".to_owned())]);
+        let lines: Vec<_> = report.table().lines().map(str::to_owned).collect();
+        assert!(
+            lines[0].starts_with("FAIL ctaphid/init") && lines[0].ends_with("1.5 s  because"),
+            "{lines:?}"
+        );
+        assert!(lines[1].trim_start().starts_with("remark: a <remark>"), "{lines:?}");
+        assert_eq!(lines.last().unwrap(), "0 passed, 1 failed, 0 skipped");
+    }
+}

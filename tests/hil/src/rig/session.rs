@@ -87,7 +87,8 @@ impl Session<'_> {
         ) {
             Ok(_) => {}
             Err(VerifyError::Format) => {
-                self.user.remark(format!("attests as {}, which is not verified here", made.format));
+                // As a key wrote it, which could drive a terminal.
+                self.user.remark(format!("attests as {:?}, which is not verified here", made.format));
             }
             Err(error) => return Err(Stop::failed("the attestation", &error)),
         }

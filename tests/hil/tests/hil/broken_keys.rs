@@ -152,6 +152,34 @@ fn a_pin_whose_tries_are_not_counted_is_found() {
 }
 
 #[test]
+fn a_token_that_is_not_the_keys_is_found() {
+    is_found("pin/protocols", "the proof of the PIN", |request, answer| {
+        // Its answer to getPinToken: a status, and a map of one byte string.
+        if request.payload.first() == Some(&0x06) && answer.payload.starts_with(&[0, 0xa1, 2]) {
+            *answer.payload.last_mut().unwrap() ^= 1;
+        }
+    });
+}
+
+#[test]
+fn credentials_that_are_counted_wrongly_are_found() {
+    is_found("discoverable/management", "must be counted", |request, answer| {
+        if request.payload.starts_with(&[0x0a, 0xa3, 1, 1]) {
+            answer.payload[3] = 0;
+        }
+    });
+}
+
+#[test]
+fn a_selection_that_the_key_declines_is_found() {
+    is_found("presence/selection", "declined", |request, answer| {
+        if request.payload == [0x0b] && answer.payload == [0] {
+            answer.payload = vec![0x27];
+        }
+    });
+}
+
+#[test]
 fn a_cancellation_that_is_answered_otherwise_is_found() {
     is_found("presence/cancel", "KEEPALIVE_CANCEL", status::<0x2d, 0x27>);
 }
