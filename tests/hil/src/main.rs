@@ -99,8 +99,10 @@ fn play(arguments: Arguments) -> Result<u8, Refusal> {
     } else {
         print!("{}", report.table())
     }
-    if let Some(left) = &report.left {
-        eprintln!("{left}");
+    match &report.left {
+        Some(left) => eprintln!("{left}"),
+        None if report.is_interrupted => eprintln!("What is on the key is as it was."),
+        None => {}
     }
     if let Some(path) = arguments.junit {
         std::fs::write(&path, report.junit(&name))
@@ -132,7 +134,7 @@ fn announce(name: &str, offer: &Offer, selection: &Selection) -> bool {
     let plan = plan(selection, offer);
     let played: Vec<_> = plan.iter().filter(|(_, why)| why.is_none()).map(|(scenario, _)| scenario).collect();
     let wipes = played.iter().any(|scenario| scenario.effect == Effect::Wipes);
-    eprintln!("{} scenarios will be played, {} left out:", played.len(), plan.len() - played.len());
+    eprintln!("Scenarios to be played: {}; left out: {}.", played.len(), plan.len() - played.len());
     for scenario in &played {
         eprintln!("  {:<26} {}", scenario.name, scenario.about);
     }

@@ -63,10 +63,13 @@ pub fn run(rig: &mut Rig, selection: &Selection) -> Result<Report, ClientError> 
         });
         play(rig, &mut report, scenario, why);
     }
-    if can_wipe && !play(rig, &mut report, &RESET_AFTER, None) {
-        report.left = Some(left(&offer));
-    }
+    let is_empty = can_wipe && play(rig, &mut report, &RESET_AFTER, None);
     report.is_interrupted = rig.is_stopped();
+    report.left = match (is_wiped, can_wipe, is_empty) {
+        (true, false, _) => Some("The key may have been reset, and holds nothing of the tests.".to_owned()),
+        (true, true, false) => Some(left(&offer)),
+        _ => None,
+    };
     Ok(report)
 }
 
