@@ -154,7 +154,7 @@ def unplug(log, key):
     waiting = subprocess.Popen(
         ["fido2-assert", "-G", "-i", key.path("parameters"), key.node], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     )
-    until("the key must ask for a touch", lambda: key.control("state")["state"]["indication"] == "touch-wanted")
+    until("the key must ask for a touch", key.is_asking)
     key.control("unplug")
     expect("the program must end with an error", waiting.wait(timeout=20) != 0)
     log.line(waiting.stderr.read().decode())
