@@ -148,6 +148,9 @@ class Page:
         self.focus(selector)
         self.press("Enter")
 
+    def let_model_be_seen(self):
+        """Allows a page to see which model a key is, where the browser asks for that."""
+
 
 class ChromiumPage(Page):
     """A page, what Chromium complains about in it, and virtual authenticators."""

@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import pathlib
+import time
 
 from browser import Browser, Page
 
@@ -14,12 +15,41 @@ PREFERENCES = {
     "app.update.enabled": False,
     "browser.aboutwelcome.enabled": False,
     "browser.shell.checkDefaultBrowser": False,
+    # One process for all pages, and none in reserve: starting them is what takes an emulated processor its time.
+    "fission.autostart": False,
+    "dom.ipc.processCount": 1,
+    "dom.ipc.processPrelaunch.enabled": False,
     "datareporting.policy.dataSubmissionEnabled": False,
     "network.captive-portal-service.enabled": False,
+    # Its questions may be answered at once.
+    "security.notification_enable_delay": 0,
     "toolkit.telemetry.enabled": False,
 }
 # WebDriver's code points of keys.
 KEYS = {"Tab": "\ue004", "Enter": "\ue007", "Space": " ", "ArrowDown": "\ue015"}
+
+# Presses a button; what became of it.
+PRESS = """(() => {
+  const question = PopupNotifications.getNotification(%s, gBrowser.selectedBrowser);
+  if (!question) return "not asked";
+  const shown = [...PopupNotifications.panel.children].find((element) => element.notification === question);
+  if (!shown) return "not shown";
+  const buttons = [shown.button, shown.secondaryButton, ...shown.querySelectorAll("menuitem")];
+  buttons.find((button) => button.getAttribute("label") === %s).click();
+  return "pressed";
+})()"""
+
+ENTER_PIN = """(() => {
+  const dialog = gBrowser.getTabDialogBox(gBrowser.selectedBrowser).getTabDialogManager()._topDialog;
+  const content = dialog?._frame?.contentDocument;
+  const field = content?.getElementById("password1Textbox");
+  if (!field) return "not asked";
+  if (field.dataset.entered) return "heard";
+  field.dataset.entered = "yes";
+  field.value = %s;
+  content.getElementById("commonDialog").acceptDialog();
+  return "pressed";
+})()"""
 
 
 class Firefox(Browser):
@@ -29,12 +59,14 @@ class Firefox(Browser):
 
     def __init__(self, *flags, patience=60):
         super().__init__(*flags, patience=patience)
-        self.call("session.new", capabilities={})
+        # The PIN's dialog stays open until it is answered.
+        self.call("session.new", capabilities={"alwaysMatch": {"unhandledPromptBehavior": {"default": "ignore"}}})
 
     def command(self, *flags):
         lines = (f"user_pref({json.dumps(name)}, {json.dumps(value)});\n" for name, value in PREFERENCES.items())
         pathlib.Path(self.profile, "user.js").write_text("".join(lines))
         own = ["--headless", "--no-remote", "--profile", self.profile, "--remote-debugging-port=0"]
+        own += ["--remote-allow-system-access"]  # For its own dialogs.
         return [os.environ["FIREFOX"], *own, *flags, "about:blank"]
 
     def address(self):
@@ -44,6 +76,41 @@ class Firefox(Browser):
             return None
         told = json.loads(text)
         return f"ws://{told['ws_host']}:{told['ws_port']}/session"
+
+    def window(self, expression):
+        """The value of an expression in Firefox's own window, where it asks what pages must not see."""
+        tree = self.call("browsingContext.getTree", **{"moz:scope": "chrome"})
+        return self.evaluate(expression, tree["contexts"][0]["context"])
+
+    def evaluate(self, expression, context):
+        answer = self.call(
+            "script.evaluate",
+            expression=f"(async () => JSON.stringify(await ({expression})))()",
+            target={"context": context},
+            awaitPromise=True,
+        )
+        if answer["type"] != "success":
+            raise RuntimeError(answer["exceptionDetails"]["text"])
+        return json.loads(answer["result"].get("value", "null"))
+
+    def answer(self, question, label):
+        """Presses a button of what Firefox asks about the key, once it asks it, until that is heard."""
+        press = PRESS % (json.dumps(f"webauthn-prompt-{question}"), json.dumps(label))
+        self.press_until_gone(question, press)
+
+    def enter_pin(self, pin):
+        self.press_until_gone("for the PIN", ENTER_PIN % json.dumps(pin))
+
+    def press_until_gone(self, question, press):
+        end = time.monotonic() + self.patience
+        became, was_pressed = None, False
+        while time.monotonic() < end:
+            became = self.window(press)
+            if was_pressed and became != "pressed":
+                return
+            was_pressed |= became == "pressed"
+            time.sleep(0.1)
+        raise AssertionError(f"Firefox's question {question} was {became}")
 
     def page(self, width=1280):
         """A new page with cookies of its own, as another person's browser would have."""
@@ -67,15 +134,7 @@ class FirefoxPage(Page):
 
     def run(self, expression):
         """The value of a JavaScript expression in the page."""
-        answer = self.browser.call(
-            "script.evaluate",
-            expression=f"(async () => JSON.stringify(await ({expression})))()",
-            target={"context": self.context},
-            awaitPromise=True,
-        )
-        if answer["type"] != "success":
-            raise RuntimeError(answer["exceptionDetails"]["text"])
-        return json.loads(answer["result"].get("value", "null"))
+        return self.browser.evaluate(expression, self.context)
 
     def go(self, url):
         self.call("browsingContext.navigate", url=url, wait="complete")
@@ -93,3 +152,6 @@ class FirefoxPage(Page):
     def screenshot(self, path):
         picture = self.call("browsingContext.captureScreenshot", origin="document")
         pathlib.Path(path).write_bytes(base64.b64decode(picture["data"]))
+
+    def let_model_be_seen(self):
+        self.browser.answer("register-direct", "Allow")

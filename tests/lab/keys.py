@@ -133,6 +133,7 @@ class Keys:
             connection.connect(self.line["control"] if self.number == 1 else self.line["control"][at])
             connection.sendall(json.dumps({"do": word}).encode() + b"\n")
             answer = json.loads(connection.makefile().readline())
-        self.log.line(f"{word}: {answer}")
+        if word != "state":
+            self.log.line(f"{word}: {answer}")
         expect(f"`{word}` must be obeyed", "error" not in answer, str(answer))
         return answer

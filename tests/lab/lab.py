@@ -25,9 +25,10 @@ class Log:
 
     def __init__(self, path):
         self.file = open(path, "w", buffering=1)
+        self.start = time.monotonic()
 
     def line(self, text):
-        print(text, file=self.file)
+        print(f"{time.monotonic() - self.start:6.1f} {text}", file=self.file)
 
     def run(self, *words, ok=True, **how):
         """Runs a program to its end; gives what it printed.

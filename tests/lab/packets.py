@@ -7,6 +7,7 @@ import threading
 from contextlib import contextmanager
 
 from ctaphid import CBOR
+from fido2 import cbor
 
 CANCELLED = b"\x2d"
 
@@ -58,6 +59,13 @@ class Packets:
     def answers(self):
         """What CTAP2 commands were answered: a status byte, and CBOR."""
         return [payload for _, command, payload in self.messages if command == CBOR]
+
+
+    def given(self):
+        """What the last makeCredential and the last getAssertion that went well gave, as maps."""
+        maps = [cbor.decode(answer[1:]) for answer in self.answers() if answer[:1] == b"\0" and len(answer) > 1]
+        by_kind = {type(given[1]): given for given in maps if 2 in given and 3 in given}
+        return by_kind[str], by_kind[dict]
 
 
 @contextmanager

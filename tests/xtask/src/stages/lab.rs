@@ -23,7 +23,9 @@ pub(super) fn run(project: &Project, log: &Log) -> Outcome {
     }
     let mut command = lab::guest(project, &results);
     command.env("VM_TIMEOUT", GUEST_LIMIT.as_secs().to_string());
+    command.env("VM_MEM", GUEST_MEMORY);
     command.env("KEYWRIGHT", binary).env("RESULTS", &results);
+    command.env("CHROMIUM", "chromium").env("FIREFOX", "firefox-esr");
     command.arg(python::interpreter(project)).args(["-B", "tests/lab/run.py"]);
     let outcome = log.run_within(GUEST_LIMIT + Duration::from_secs(30), &mut command);
     match fs::read_to_string(&table) {
@@ -34,6 +36,9 @@ pub(super) fn run(project: &Project, log: &Log) -> Outcome {
     }
     outcome
 }
+
+/// For the browsers; and what the guest writes is in memory too.
+const GUEST_MEMORY: &str = "3G";
 
 /// The guest kills itself then; the whole stage is to stay below a quarter of an hour.
 const GUEST_LIMIT: Duration = Duration::from_secs(840);
