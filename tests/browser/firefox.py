@@ -41,9 +41,9 @@ PRESS = """(() => {
 
 ENTER_PIN = """(() => {
   const dialog = gBrowser.getTabDialogBox(gBrowser.selectedBrowser).getTabDialogManager()._topDialog;
-  const content = dialog?._frame?.contentDocument;
-  const field = content?.getElementById("password1Textbox");
-  if (!field) return "not asked";
+  if (dialog?._overlay.style.visibility !== "inherit") return "not asked";
+  const content = dialog._frame.contentDocument;
+  const field = content.getElementById("password1Textbox");
   if (field.dataset.entered) return "heard";
   field.dataset.entered = "yes";
   field.value = %s;

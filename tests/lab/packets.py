@@ -6,7 +6,7 @@ import struct
 import threading
 from contextlib import contextmanager
 
-from ctaphid import CBOR
+from ctaphid import CBOR, KEEPALIVE
 from fido2 import cbor
 
 CANCELLED = b"\x2d"
@@ -39,7 +39,8 @@ class Packets:
                 packet = os.read(self.file, 64)
             except OSError:  # The key was unplugged.
                 return
-            self.log.line(f"< {packet.hex()}")
+            if packet[4] != KEEPALIVE:
+                self.log.line(f"< {packet.hex()}")
             self.take(begun, packet)
 
     def take(self, begun, packet):
