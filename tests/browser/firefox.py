@@ -48,7 +48,7 @@ ENTER_PIN = """(() => {
   field.dataset.entered = "yes";
   field.value = %s;
   content.getElementById("commonDialog").acceptDialog();
-  return "pressed";
+  return "entered";
 })()"""
 
 
@@ -96,21 +96,23 @@ class Firefox(Browser):
     def answer(self, question, label):
         """Presses a button of what Firefox asks about the key, once it asks it, until that is heard."""
         press = PRESS % (json.dumps(f"webauthn-prompt-{question}"), json.dumps(label))
-        self.press_until_gone(question, press)
+        self.until(press, "pressed")
+        # A press that comes too early is not heard.
+        self.until(press, "not asked")
 
     def enter_pin(self, pin):
-        self.press_until_gone("for the PIN", ENTER_PIN % json.dumps(pin))
+        """Enters a PIN, once: asked again, Firefox shows another dialog."""
+        self.until(ENTER_PIN % json.dumps(pin), "entered")
 
-    def press_until_gone(self, question, press):
+    def until(self, press, wanted):
         end = time.monotonic() + self.patience
-        became, was_pressed = None, False
+        became = None
         while time.monotonic() < end:
             became = self.window(press)
-            if was_pressed and became != "pressed":
+            if became == wanted:
                 return
-            was_pressed |= became == "pressed"
             time.sleep(0.1)
-        raise AssertionError(f"Firefox's question {question} was {became}")
+        raise AssertionError(f"a dialog of Firefox's was {became} and not {wanted}: {press}")
 
     def page(self, width=1280):
         """A new page with cookies of its own, as another person's browser would have."""
