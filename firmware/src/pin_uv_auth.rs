@@ -15,6 +15,7 @@ use keywright_common::time::Instant;
 use rand_core::CryptoRng;
 
 use crate::crypto::{KeyAgreementKey, Secret};
+use crate::decision::Grant;
 
 pub(crate) use protocol::{Ciphertext, Protocol, SharedSecret};
 use token::Token;
@@ -106,11 +107,12 @@ impl PinUvAuth {
         permission: Permissions,
         rp_id_hash: &[u8; 32],
         now: Instant,
-    ) -> Result<(), Status> {
+    ) -> Result<Grant, Status> {
         self.expire(now);
         let token = self.token.as_mut().ok_or(Status::PIN_AUTH_INVALID)?;
-        token.verify(protocol, message, param)?;
-        token.authorize(permission, rp_id_hash)
+        let verified = token.verify(protocol, message, param)?;
+        token.authorize(permission, rp_id_hash)?;
+        Ok(verified)
     }
 
     /// §6.8: whether the token allows this of credential management. `rp_id_hash` is the relying party that the subcommand
@@ -124,11 +126,12 @@ impl PinUvAuth {
         message: &[&[u8]],
         rp_id_hash: Option<&[u8; 32]>,
         now: Instant,
-    ) -> Result<(), Status> {
+    ) -> Result<Grant, Status> {
         self.expire(now);
         let token = self.token.as_mut().ok_or(Status::PIN_AUTH_INVALID)?;
-        token.verify(protocol, message, param)?;
-        token.authorize_management(rp_id_hash)
+        let verified = token.verify(protocol, message, param)?;
+        token.authorize_management(rp_id_hash)?;
+        Ok(verified)
     }
 
     /// clearUserVerifiedFlag() and clearPinUvAuthTokenPermissionsExceptLbw() (§6.5.2.1).

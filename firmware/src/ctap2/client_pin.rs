@@ -15,6 +15,7 @@ use rand_core::CryptoRng;
 use super::Next;
 use crate::authenticator::Core;
 use crate::crypto::{Secret, sha256};
+use crate::decision::Grant;
 use crate::pin::{self, PinHash};
 use crate::pin_uv_auth::{Protocol, SharedSecret};
 use crate::store::PinRecord;
@@ -103,7 +104,7 @@ fn change_pin<F: NorFlash, R: CryptoRng>(core: &mut Core<F, R>, request: &Reques
     // Deviates: both lengths are judged before a retry is spent (G4), where steps 6 to 11 spend it first.
     let pin_hash = decrypt(&shared, pin_hash_enc)?;
     let new_pin = decrypt(&shared, new_pin_enc)?;
-    compare(core, protocol, record, &pin_hash)?;
+    compare(core, protocol, record, &pin_hash)?.require(Status::PIN_INVALID)?;
     store_new_pin(core, &new_pin)
 }
 
@@ -151,7 +152,7 @@ fn issue_token<F: NorFlash, R: CryptoRng>(
     let protocol = Protocol::requested(request.pin_uv_auth_protocol)?;
     let record = pin::usable(core.store.reading().pin()?)?;
     let shared = core.state.pin_uv_auth.decapsulate(protocol, key_agreement, &mut core.random)?;
-    compare(core, protocol, record, &decrypt(&shared, pin_hash_enc)?)?;
+    compare(core, protocol, record, &decrypt(&shared, pin_hash_enc)?)?.require(Status::PIN_INVALID)?;
 
     let Core { state, random, .. } = core;
     let rp_id_hash = request.rp_id.map(|rp_id| sha256(&[rp_id.as_bytes()]));
@@ -168,7 +169,7 @@ fn compare<F: NorFlash, R>(
     protocol: Protocol,
     record: PinRecord,
     pin_hash: &PinHash,
-) -> Result<(), Status> {
+) -> Result<Grant, Status> {
     let result = pin::compare(&mut core.store, record, pin_hash);
     if result.is_err() {
         core.state.pin_uv_auth.regenerate(protocol);
