@@ -10,7 +10,7 @@ use std::{
 };
 
 use crate::{
-    run::{Log, Outcome, Project, Stop, answers, failed},
+    run::{Log, Outcome, Project, Stop, answers, by_hand, failed},
     thumb,
 };
 
@@ -68,15 +68,7 @@ pub(crate) struct Image {
 
 /// `cargo xtask firmware`: builds the images and says how large they are; true if each keeps its budget.
 pub(crate) fn run(project: &Project) -> Result<bool, String> {
-    let built = project
-        .scratch()
-        .and_then(|folder| Log::create(&folder, "firmware-images"))
-        .and_then(|log| build(project, &log).map_err(|stop| (log, stop)).or_else(explain));
-    let images = match built {
-        Ok(images) => images,
-        Err(Stop::Failed(why)) => return Err(why),
-        Err(Stop::Skipped { reason, mend }) => return Err(format!("{reason}; to mend it: {mend}")),
-    };
+    let images = by_hand(project, "firmware-images", |log| build(project, log))?;
     let budget = Budget::read(project).map_err(|stop| format!("{stop:?}"))?;
     let mut is_well = true;
     for image in &images {
@@ -87,6 +79,11 @@ pub(crate) fn run(project: &Project) -> Result<bool, String> {
         }
     }
     Ok(is_well)
+}
+
+/// Each board's package and what it is built for.
+pub(crate) fn names_and_targets() -> impl Iterator<Item = (&'static str, &'static str)> {
+    BOARDS.iter().map(|board| (board.name, board.target))
 }
 
 /// Builds every image into `target/firmware`.
@@ -175,14 +172,6 @@ fn describe(image: &Image, budget: &Budget) -> String {
         image.elf.display(),
         image.flashable.display(),
     )
-}
-
-/// Shows what the compiler said.
-fn explain<T>((log, stop): (Log, Stop)) -> Outcome<T> {
-    if matches!(stop, Stop::Failed(_)) {
-        print!("{}", fs::read_to_string(log.path()).unwrap_or_default());
-    }
-    Err(stop)
 }
 
 /// The boards' own workspace.

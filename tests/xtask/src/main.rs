@@ -8,6 +8,7 @@
 
 mod boards;
 mod checklist;
+mod dist;
 mod emulator;
 mod flash;
 mod lab;
@@ -48,6 +49,8 @@ enum Command {
     },
     /// Build the boards' images into target/firmware and show their sizes
     Firmware,
+    /// Gather command, images, checksums and licences into target/dist, for people without a toolchain
+    Dist,
     /// Put an image onto a board that is plugged in; what the key keeps stays where it is
     Flash {
         /// The board: a Raspberry Pi Pico with BOOTSEL held while it was plugged in, or an STM32F405
@@ -108,6 +111,7 @@ fn dispatch(command: Command) -> Result<bool, String> {
             stages::run(&Project::find()?, &selection)
         }
         Command::Firmware => boards::run(&Project::find()?),
+        Command::Dist => dist::run(&Project::find()?),
         Command::Flash { board, dfu, lock } => flash::run(&Project::find()?, board, dfu, lock),
         Command::Checklist => checklist::run(&Project::find()?),
         Command::Lab { shell, command } => lab::run(&Project::find()?, &command, shell),

@@ -4,7 +4,8 @@ mod board;
 mod boards;
 pub(crate) mod browser;
 mod cargo;
-mod demo;
+pub(crate) mod demo;
+mod dist;
 mod firmware;
 mod foreign;
 mod house;
@@ -118,6 +119,12 @@ const TABLE: &[Stage] = &[
         about: "the command's own demonstration, as JSON",
         part: Part::Full,
         run: demo::run,
+    },
+    Stage {
+        name: "dist",
+        about: "what is handed out: its files, checksums and licences, and that it runs where it is unpacked",
+        part: Part::Full,
+        run: dist::run,
     },
     Stage {
         name: "foreign",

@@ -16,7 +16,7 @@ pub(super) fn run(project: &Project, log: &Log) -> Outcome {
 }
 
 /// Builds the command for release, as its users do; the path of the binary.
-pub(super) fn release_build(project: &Project, log: &Log) -> Outcome<PathBuf> {
+pub(crate) fn release_build(project: &Project, log: &Log) -> Outcome<PathBuf> {
     log.run(&mut project.cargo("build --locked --release --package keywright-cli"))?;
     Ok(project.target.join("release").join(format!("keywright{}", std::env::consts::EXE_SUFFIX)))
 }
