@@ -4,6 +4,7 @@ mod board;
 mod boards;
 pub(crate) mod browser;
 mod cargo;
+mod checklist;
 pub(crate) mod demo;
 mod dist;
 mod firmware;
@@ -59,6 +60,12 @@ const TABLE: &[Stage] = &[
         about: "the project's own rules for its files",
         part: Part::Always,
         run: house::run,
+    },
+    Stage {
+        name: "checklist",
+        about: "each rule of the security checklist that is due has a test",
+        part: Part::Always,
+        run: checklist::run,
     },
     Stage {
         name: "clippy",
