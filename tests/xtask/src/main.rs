@@ -50,6 +50,8 @@ enum Command {
     },
     /// Build the boards' images into target/firmware and show their sizes
     Firmware,
+    /// Register the emulated RP2040, with its real image, in a local IAM and sign in with it
+    DemoBoard,
     /// Gather command, images, checksums and licences into target/dist, for people without a toolchain
     Dist,
     /// Put an image onto a board that is plugged in; what the key keeps stays where it is
@@ -119,6 +121,7 @@ fn dispatch(command: Command) -> Result<bool, String> {
             stages::run(&Project::find()?, &selection)
         }
         Command::Firmware => boards::run(&Project::find()?),
+        Command::DemoBoard => stages::board::show(&Project::find()?),
         Command::Dist => dist::run(&Project::find()?),
         Command::Flash { board, dfu, lock } => flash::run(&Project::find()?, board, dfu, lock),
         Command::Checklist => checklist::run(&Project::find()?),

@@ -1,6 +1,6 @@
 //! The stages of `cargo xtask test` and the report on them.
 
-mod board;
+pub(crate) mod board;
 mod boards;
 pub(crate) mod browser;
 mod cargo;

@@ -33,7 +33,7 @@ fn has_demo(project: &Project) -> Outcome<bool> {
 }
 
 /// An exit status alone could come from a command that did nothing: it must have said something, in JSON.
-fn judge(said: &str) -> Outcome {
+pub(super) fn judge(said: &str) -> Outcome {
     let mut values = 0_u32;
     for value in serde_json::Deserializer::from_str(said).into_iter::<serde_json::Value>() {
         value.map_err(|error| failed(&"the demonstration's output is not JSON", &error))?;
