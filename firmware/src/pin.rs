@@ -50,19 +50,15 @@ pub(crate) const fn needs_power_cycle(record: &PinRecord) -> bool {
     record.consecutive_mismatches >= MAX_CONSECUTIVE_MISMATCHES
 }
 
-/// Tries the PIN whose hash is `candidate`; `record` is the one that [`usable`] gave. What is given for the PIN is given for
-/// the grant.
+/// Tries the PIN whose hash is `candidate`. What is given for the PIN is given for the grant.
 ///
 /// # Errors
-/// `PIN_BLOCKED`, `PIN_AUTH_BLOCKED` or `PIN_INVALID` if it is another one; `OTHER` if the retry was not spent.
+/// As [`usable`], which is asked again about what is on flash now; `PIN_BLOCKED`, `PIN_AUTH_BLOCKED` or `PIN_INVALID` if it is
+/// another PIN; `OTHER` if the retry was not spent.
 // A function of its own in every build: a test on the emulated board skips its instructions one by one.
 #[inline(never)]
-pub(crate) fn compare<F: NorFlash>(
-    store: &mut Store<F>,
-    record: PinRecord,
-    candidate: &PinHash,
-) -> Result<Grant, Status> {
-    let mut record = usable(Some(record))?;
+pub(crate) fn compare<F: NorFlash>(store: &mut Store<F>, candidate: &PinHash) -> Result<Grant, Status> {
+    let mut record = usable(store.reading().pin()?)?;
     // §6.5.5.6 step 6: spent before it is known whether the PIN is right, or power could be cut in between.
     record.retries = record.retries.checked_sub(1).ok_or(Status::PIN_BLOCKED)?;
     record.consecutive_mismatches = record.consecutive_mismatches.saturating_add(1);
@@ -161,36 +157,41 @@ mod tests {
         assert_eq!(length_of(b"123\xe2\x82"), None);
     }
 
-    /// As where the write is skipped: it seems done, and flash is as it was.
-    #[test]
-    fn g31_a_pin_is_not_compared_where_the_retry_was_not_spent_on_flash() {
-        let mut store: Store<PowerCutFlash<4, 4096, 4>> =
-            Store::open_or_fault(PowerCutFlash::new(), &mut Counting::default());
+    /// A store with the PIN 1234.
+    fn with_pin() -> Store<PowerCutFlash<4, 4096, 4>> {
+        let mut store = Store::open_or_fault(PowerCutFlash::new(), &mut Counting::default());
         let mut padded = Secret::new([0; PADDED_PIN_BYTES]);
         padded.expose_mut()[..4].copy_from_slice(b"1234");
         set(&mut store, &padded).unwrap();
-        let record = usable(store.reading().pin().unwrap()).unwrap();
-        assert!(compare(&mut store, record.clone(), &hash("1234")).unwrap().holds());
+        store
+    }
 
-        let unspent = PinRecord { retries: record.retries - 1, ..record.clone() };
+    /// As where the write is skipped: it seems done, and flash is as it was.
+    #[test]
+    fn g31_a_pin_is_not_compared_where_the_retry_was_not_spent_on_flash() {
+        let mut store = with_pin();
+        assert!(compare(&mut store, &hash("1234")).unwrap().holds());
+        let record = usable(store.reading().pin().unwrap()).unwrap();
+        assert!(is_spent(&mut store, &record).holds());
+        let unspent = PinRecord { retries: record.retries - 1, ..record };
         assert!(!is_spent(&mut store, &unspent).holds());
         store.flash_mut().forget_writes(true);
         for pin in ["1234", "9999"] {
-            assert_eq!(compare(&mut store, record.clone(), &hash(pin)).err(), Some(Status::OTHER), "{pin}");
+            assert_eq!(compare(&mut store, &hash(pin)).err(), Some(Status::OTHER), "{pin}");
         }
     }
 
     #[test]
     fn g31_a_blocked_pin_is_refused_once_more_where_it_is_compared() {
-        let mut store: Store<PowerCutFlash<4, 4096, 4>> =
-            Store::open_or_fault(PowerCutFlash::new(), &mut Counting::default());
-        let verifier = verifier(store.secret().unwrap(), &hash("1234"));
+        let mut store = with_pin();
+        let record = usable(store.reading().pin().unwrap()).unwrap();
         for (retries, consecutive_mismatches, status) in
             [(0, 0, Status::PIN_BLOCKED), (5, 3, Status::PIN_AUTH_BLOCKED)]
         {
-            let verifier = verifier.clone();
-            let record = PinRecord { verifier, retries, consecutive_mismatches, length_code_points: 4 };
-            assert_eq!(compare(&mut store, record, &hash("1234")).err(), Some(status));
+            let record = PinRecord { retries, consecutive_mismatches, ..record.clone() };
+            store.set_pin(&record).unwrap();
+            assert_eq!(compare(&mut store, &hash("1234")).err(), Some(status));
+            assert_eq!(store.reading().pin().unwrap(), Some(record), "it costs nothing");
         }
     }
 

@@ -14,7 +14,7 @@ use keywright_common::status::Status;
 use keywright_common::time::Instant;
 use rand_core::CryptoRng;
 
-use crate::crypto::{KeyAgreementKey, Secret};
+use crate::crypto::KeyAgreementKey;
 use crate::decision::Grant;
 
 pub(crate) use protocol::{Ciphertext, Protocol, SharedSecret};
@@ -66,18 +66,28 @@ impl PinUvAuth {
         *self.slot(protocol) = None;
     }
 
-    /// resetPinUvAuthToken() for all protocols, then beginUsingPinUvAuthToken() (§6.5.2.1): a new token and its value.
+    /// resetPinUvAuthToken() for all protocols, then beginUsingPinUvAuthToken() (§6.5.2.1): a new token, encrypted for the
+    /// platform with which `shared` is shared.
     ///
     /// `rp_id_hash` is the SHA-256 of the permissions RP ID; without one the token is bound at its first use.
+    ///
+    /// # Errors
+    /// `PIN_INVALID` if the user is not `verified`.
+    // Not a part of its caller: whoever gets past the caller's own check meets this one.
+    #[inline(never)]
     pub(crate) fn issue_token(
         &mut self,
-        protocol: Protocol,
+        verified: Grant,
+        shared: &SharedSecret,
         permissions: Permissions,
         rp_id_hash: Option<[u8; 32]>,
         now: Instant,
         random: &mut impl CryptoRng,
-    ) -> &Secret<32> {
-        self.token.insert(Token::issue(protocol, permissions, rp_id_hash, now, random)).value()
+    ) -> Result<Ciphertext, Status> {
+        verified.require(Status::PIN_INVALID)?;
+        let token = Token::issue(shared.protocol(), permissions, rp_id_hash, now, random);
+        let token = self.token.insert(token);
+        shared.encrypt(token.value().expose(), random).ok_or(Status::OTHER)
     }
 
     /// resetPinUvAuthToken() for all protocols: no token is in use.
