@@ -70,8 +70,7 @@ test('g31_without_any_one_instruction_a_key_is_not_made_without_a_touch', () => 
   const touched = Key.boot({ image: ELF }), after = new Stretch(touched, ELF, ['5ctap23act']);
   touched.send(command.cbor, request);
   touched.pico.run(50e6);
-  after.runTo(ADVANCE, () => touched.pico.press());
-  after.runTo(KEY_IS_MADE);
+  after.runTo(KEY_IS_MADE, () => touched.pico.press());
 });
 
 test('g31_without_any_one_instruction_a_blocked_pin_is_not_tried', () => {
