@@ -11,8 +11,13 @@ use std::{
 /// What the local IAM is started with.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Where the console listens: 127.0.0.1 only; port 0 means any free port.
+    /// Where the console listens: without TLS on 127.0.0.1 only. Port 0 means any free port.
     pub listen: SocketAddr,
+    /// Certificate and key, to serve TLS and nothing else.
+    pub tls: Option<Tls>,
+    /// How browsers name the console behind TLS, such as `https://iam.example.org`: WebAuthn's origin, whose name is the
+    /// RP ID. `None`: `localhost` and the port. Security keys belong to the name, and sign in under no other.
+    pub origin: Option<String>,
     /// Where users and devices are kept.
     pub data: Data,
     /// The account, 12 digits. `None`: the stored one, or at the first start a random one.
@@ -55,6 +60,8 @@ impl Config {
     fn with_data(data: Data) -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            tls: None,
+            origin: None,
             data,
             account: None,
             administrator: "Administrator".into(),
@@ -68,6 +75,15 @@ impl Config {
             clock: Clock::system(),
         }
     }
+}
+
+/// What TLS is served with; both files are PEM.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tls {
+    /// The certificate of the origin's name, and those between it and its root.
+    pub certificate: PathBuf,
+    /// Its key, not encrypted, in a file that nobody else can read.
+    pub key: PathBuf,
 }
 
 /// Where users and devices are kept.

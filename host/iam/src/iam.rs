@@ -15,6 +15,7 @@ use crate::{
     error::Error,
     events::Source,
     names::{Account, UserName},
+    origin::Origin,
     password::{self, Passwords},
     refusal::Refusal,
     session::{Seen, SessionKey, Sessions, Stage},
@@ -27,8 +28,8 @@ use crate::{
 /// The local IAM: one account, its users, their devices and sessions.
 pub(crate) struct Iam {
     pub(crate) account: Account,
-    /// `http://localhost:PORT`: the WebAuthn origin, and the only one that may post.
-    pub(crate) console_url: String,
+    /// `http://localhost:PORT`, unless there is TLS: the WebAuthn origin, and the only one that may post.
+    pub(crate) console_url: Origin,
     pub(crate) store: Store,
     pub(crate) passwords: Passwords,
     pub(crate) sessions: Sessions,
@@ -74,7 +75,7 @@ pub struct Administrator {
 
 impl Iam {
     /// Opens the data; the administrator's password is told once, at the first start.
-    pub(crate) fn open(config: &Config, console_url: String) -> Result<(Self, Option<Administrator>), Error> {
+    pub(crate) fn open(config: &Config, console_url: Origin) -> Result<(Self, Option<Administrator>), Error> {
         for role in &config.roles {
             UserName::parse(&role.name).map_err(|_| Error::Role(role.name.clone()))?;
         }
@@ -140,7 +141,7 @@ impl Iam {
     /// `Err(None)` when there is no such session.
     fn find(&self, id: Option<&str>) -> Result<(Seen, User), Option<Refusal>> {
         let seen = id.and_then(|id| self.sessions.find(id, self.now())).ok_or(None)?;
-        let user = self.store.transaction(|tx| users::find_by_id(tx, seen.user));
+        let user = self.store.read(|connection| users::find_by_id(connection, seen.user));
         let user = user.map_err(|error| Some(error.into()))?.ok_or(None)?;
         Ok((seen, user))
     }

@@ -15,7 +15,7 @@
 //! types, so that what needs a session cannot be called with less. `http` turns requests into calls, and `aws` those
 //! of AWS's API; `actor` holds who may do what for both.
 //!
-//! Not there yet: changing a password, listening beyond loopback (there is no TLS). EdDSA keys are not offered, since
+//! Not there yet: changing a password. EdDSA keys are not offered, since
 //! `webauthn-rs-core` cannot verify them. Unix only: the data is protected by file modes.
 //!
 #![doc = include_str!("../API.md")]
@@ -37,6 +37,7 @@ mod http;
 mod iam;
 mod lockout;
 mod names;
+mod origin;
 mod overview;
 mod page;
 mod pages;
@@ -60,7 +61,7 @@ mod users;
 mod virtual_device;
 mod webauthn;
 
-pub use config::{Attestation, Clock, Config, Data, Removal, Role, UserVerification};
+pub use config::{Attestation, Clock, Config, Data, Removal, Role, Tls, UserVerification};
 pub use error::Error;
 pub use hardware_token::Imported;
 pub use iam::Administrator;

@@ -63,6 +63,11 @@ impl Store {
         files::sync(path)
     }
 
+    /// Runs `work`, which asks one thing and changes nothing: a single query needs no transaction.
+    pub(crate) fn read<T>(&self, work: impl FnOnce(&Connection) -> T) -> T {
+        work(&self.connection.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Runs `work` in a transaction that is kept when it succeeds and undone when it does not.
     pub(crate) fn transaction<T, E: From<rusqlite::Error>>(
         &self,

@@ -12,7 +12,7 @@ use axum::{
 };
 
 use super::{App, api::ApiError, console::PageError};
-use crate::{aws::Answer, refusal::Refusal};
+use crate::{aws::Answer, origin::Origin, refusal::Refusal};
 
 /// Checks a request, passes it on, and adds the headers.
 pub(super) async fn check(State(app): State<App>, request: Request, next: Next) -> Response {
@@ -28,6 +28,10 @@ pub(super) async fn check(State(app): State<App>, request: Request, next: Next) 
     for (name, value) in HEADERS {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
+    // Not for `localhost`, where it would bind every other server of this machine.
+    if app.0.console_url.is_secure() && !app.0.console_url.is_local() {
+        response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(A_YEAR));
+    }
     response
 }
 
@@ -37,9 +41,12 @@ enum Verdict {
     Refuse(Refusal),
 }
 
-fn judge(console_url: &str, request: &Request) -> Verdict {
-    let own_host = console_url.trim_start_matches("http://");
-    let by_number = own_host.replacen("localhost", "127.0.0.1", 1);
+fn judge(console_url: &Origin, request: &Request) -> Verdict {
+    let own_host = console_url.host();
+    // A certificate is for a name: over TLS there is no other way to say it.
+    let by_number = (!console_url.is_secure()).then(|| own_host.replacen("localhost", "127.0.0.1", 1));
+    let is_by_number =
+        |host: &str| by_number.as_ref().is_some_and(|wanted| host.eq_ignore_ascii_case(wanted));
     let is = |host: &str, wanted: &str| host.eq_ignore_ascii_case(wanted);
     let foreign =
         || Verdict::Refuse(Refusal::denied(format!("The console is at {console_url}. Open it there.")));
@@ -53,11 +60,11 @@ fn judge(console_url: &str, request: &Request) -> Verdict {
                 "AWS's API is for programs: a browser's requests are refused.",
             ));
         }
-        return if is(host, own_host) || is(host, &by_number) { Verdict::Pass } else { foreign() };
+        return if is(host, own_host) || is_by_number(host) { Verdict::Pass } else { foreign() };
     }
     if request.headers().contains_key(header::ORIGIN) || !is_safe(request.method()) {
         let origin = only(request.headers(), &header::ORIGIN);
-        if origin != Some(console_url) {
+        if origin != Some(&**console_url) {
             let text =
                 format!("Requests come from the console alone. A script sends `Origin: {console_url}`.");
             return Verdict::Refuse(Refusal::denied(text));
@@ -66,7 +73,7 @@ fn judge(console_url: &str, request: &Request) -> Verdict {
     if is(host, own_host) {
         return Verdict::Pass;
     }
-    if is(host, &by_number) && is_safe(request.method()) {
+    if is_by_number(host) && is_safe(request.method()) {
         let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
         return Verdict::Redirect(format!("{console_url}{path}"));
     }
@@ -89,6 +96,8 @@ fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     values.next().is_none().then_some(value)
 }
 
+/// Browsers then ask this host by TLS alone.
+const A_YEAR: &str = "max-age=31536000";
 /// `Referrer-Policy: no-referrer` would make browsers send `Origin: null` with forms.
 const HEADERS: [(HeaderName, &str); 7] = [
     (

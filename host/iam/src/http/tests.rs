@@ -11,6 +11,7 @@ mod kill;
 mod lockout;
 mod removal;
 mod signin;
+mod tls;
 mod tokens;
 mod webauthn;
 
