@@ -138,6 +138,8 @@ impl User {
 
     /// The first step of a sign-in.
     fn password_step(&mut self) -> Duration {
+        // A sign-in ends the one whose cookies it brings.
+        self.client.cookies.clear();
         let claim = self.claim.clone();
         let (answer, took) = timed(|| self.client.post("/api/sign-in", &claim));
         assert_eq!(answer["state"], "mfa_required");

@@ -35,9 +35,8 @@ pub struct Config {
     /// how it is certified. A later file replaces what an earlier one says of an AAGUID; the virtual key's own entry
     /// is always there.
     pub metadata: Vec<PathBuf>,
-    /// The values of the condition key `iam:FIDO-certification` that a security key may be registered with, such as
-    /// `L1`. Empty: every key may, whatever it says of its maker.
-    pub fido_certification: Vec<String>,
+    /// Which security keys may be registered.
+    pub keys: KeyPolicy,
     /// Who may take an MFA device out of use.
     pub removal: Removal,
     /// The roles that STS's AssumeRole knows. They may call GetCallerIdentity and nothing else.
@@ -69,7 +68,7 @@ impl Config {
             user_verification: UserVerification::Preferred,
             app_id: "https://u2f.aws.amazon.com/app-id.json".into(),
             metadata: Vec::new(),
-            fido_certification: Vec::new(),
+            keys: KeyPolicy::default(),
             removal: Removal::ByAdministrator,
             roles: vec![Role { name: "MFARequired".into(), mfa_within: Some(3600) }],
             clock: Clock::system(),
@@ -102,6 +101,20 @@ pub enum Removal {
     ByAdministrator,
     /// The user too, who must have proven an MFA device.
     ByOwner,
+}
+
+/// A policy on the condition keys of registering a security key: all of them must hold. Without one every key may be
+/// registered, whatever it says of its maker.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KeyPolicy {
+    /// `iam:RegisterSecurityKey`: no key may be registered. Those that are go on signing in.
+    pub refused: bool,
+    /// The values of `iam:FIDO-certification` that will do, such as `L1`. Empty: it does not matter.
+    pub fido: Vec<String>,
+    /// The same for `iam:FIDO-FIPS-140-2-certification`.
+    pub fips_140_2: Vec<String>,
+    /// The same for `iam:FIDO-FIPS-140-3-certification`.
+    pub fips_140_3: Vec<String>,
 }
 
 /// A role: every user of the account may assume it, under the condition here.

@@ -96,6 +96,14 @@ pub enum Error {
     /// Another server has the data open.
     #[error("{0} is in use by another server: stop that one or choose another data directory")]
     InUse(PathBuf),
+    /// There is no data where some has to be.
+    #[error("there is no data in {0}: check the path; `keywright iam serve --data` makes it")]
+    NoData(PathBuf),
+    /// A server of another version has the data open.
+    #[error(
+        "{0} is in use by a server of another version: use that version's command, or stop the server first"
+    )]
+    OtherVersion(PathBuf),
     /// A newer version wrote the data.
     #[error(
         "the data was written by a newer version (schema {found}, this version knows {known}): start that version instead"

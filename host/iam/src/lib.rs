@@ -29,6 +29,7 @@ mod actor;
 mod attestation;
 mod aws;
 mod config;
+mod data_directory;
 mod devices;
 mod error;
 mod events;
@@ -61,9 +62,10 @@ mod users;
 mod virtual_device;
 mod webauthn;
 
-pub use config::{Attestation, Clock, Config, Data, Removal, Role, Tls, UserVerification};
+pub use config::{Attestation, Clock, Config, Data, KeyPolicy, Removal, Role, Tls, UserVerification};
+pub use data_directory::DataDirectory;
 pub use error::Error;
-pub use hardware_token::Imported;
+pub use hardware_token::{Imported, Token};
 pub use iam::Administrator;
 pub use server::{Running, Server};
 

@@ -21,11 +21,9 @@ use zeroize::Zeroize as _;
 use crate::{
     config::Config,
     error::Error,
-    hardware_token::{self, Imported},
     http,
     iam::{Administrator, Iam},
     origin::Origin,
-    store::Store,
 };
 use listen::Listeners;
 
@@ -124,25 +122,9 @@ impl Server {
     }
 }
 
-impl Server {
-    /// Imports the hardware TOTP tokens of a file into data that no server has open. The file is CSV, with a first
-    /// line `serial,seed_hex` or `serial,seed_base32`, or PSKC (RFC 6030) with plain seeds. A running server takes
-    /// the same file at `POST /api/hardware-tokens`.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Tokens`] when something in the file is wrong: nothing was imported then. [`Error::InUse`] while a
-    /// server runs, and whatever keeps the data from being opened.
-    pub fn import_tokens(config: &Config, file: &str) -> Result<Imported, Error> {
-        hardware_token::import_into(&Store::open(&config.data)?, file, config.clock.seconds())
-    }
-}
-
 impl Running {
-    /// Writes a copy of the database, as it is now, to a new file of mode 0600, while the server goes on.
-    ///
-    /// `seal.key` of the data directory is not part of it: without that file the secrets in the copy stay closed,
-    /// so keep the two apart. To restore, put both into an empty directory of mode 0700, the copy as `iam.sqlite`.
+    /// Writes a copy of the database while the server goes on, as [`DataDirectory::backup`](crate::DataDirectory::backup)
+    /// does.
     ///
     /// # Errors
     ///

@@ -61,6 +61,7 @@ impl Iam {
         caller: &SignedIn,
         name: &str,
     ) -> Result<PublicKeyCredentialCreationOptions, Refusal> {
+        self.require_keys_allowed()?;
         let name = DeviceName::parse(name)?;
         let user = &caller.user;
         let own = self.store.transaction(|tx| {
@@ -112,6 +113,7 @@ impl Iam {
         if asked.as_str() != name {
             return Err(Refusal::invalid("The device name is not the one that the options were asked for."));
         }
+        self.require_keys_allowed()?;
         self.check_client_data(&answer.response.client_data_json)?;
         self.store.transaction(|tx| require_unknown(tx, &answer.raw_id))?;
         let mut credential = self.relying_party.register_credential(answer, &state, None).map_err(refused)?;
