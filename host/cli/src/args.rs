@@ -1,5 +1,8 @@
 //! The command line's shape.
 
+#[cfg(all(feature = "iam", unix))]
+pub(crate) mod iam;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -284,7 +287,16 @@ pub(crate) enum Iam {
         /// Keep nothing: everything is gone when the command ends.
         #[arg(long, group = "memory")]
         ephemeral: bool,
+        #[command(flatten)]
+        tls: iam::Tls,
+        #[command(flatten)]
+        policy: iam::Policy,
     },
+    /// Hardware TOTP tokens of a data folder, whether or not it is being served.
+    #[command(subcommand)]
+    Tokens(iam::Tokens),
+    /// Copy the database of a data folder, whether or not it is being served.
+    Backup(iam::Backup),
 }
 
 /// The demonstration.

@@ -1,26 +1,60 @@
-//! `keywright iam serve`.
+//! `keywright iam`.
+
+mod backup;
+mod tokens;
 
 use std::fmt;
 
-use keywright_iam::{Config, Error, Running, Server};
+use keywright_iam::{Config, Error, KeyPolicy, Removal, Running, Server, Tls};
 use serde::Serialize;
 
 use crate::args::Iam;
+use crate::args::iam::{Policy, RemovalBy, Tls as TlsArguments};
 use crate::failure::{Failure, Kind};
 use crate::interrupt;
 use crate::output::Output;
 
-/// Serves until the process is asked to end.
+/// Does what one of the commands of the local IAM does.
 ///
 /// # Errors
-/// Whatever keeps it from starting, or ends it.
+/// Whatever keeps it from that.
 pub(crate) fn run(command: Iam, output: &Output) -> Result<(), Failure> {
-    let Iam::Serve { listen, data, ephemeral: _ } = command;
-    let config = data.map_or_else(Config::ephemeral, Config::in_directory);
-    let running = Server::start(Config { listen, ..config })?;
+    match command {
+        Iam::Serve { listen, data, ephemeral: _, tls, policy } => {
+            let config = data.map_or_else(Config::ephemeral, Config::in_directory);
+            serve(with_policy(with_tls(Config { listen, ..config }, tls), policy), output)
+        }
+        Iam::Tokens(command) => tokens::run(command, output),
+        Iam::Backup(arguments) => backup::run(arguments, output),
+    }
+}
+
+/// Serves until the process is asked to end.
+fn serve(config: Config, output: &Output) -> Result<(), Failure> {
+    let running = Server::start(config)?;
     interrupt::on_termination(running.stopper())?;
     output.answer(&Started(&running))?;
     Ok(running.wait()?)
+}
+
+fn with_tls(config: Config, tls: TlsArguments) -> Config {
+    let TlsArguments { tls_cert, tls_key, origin } = tls;
+    let tls = tls_cert.zip(tls_key).map(|(certificate, key)| Tls { certificate, key });
+    Config { tls, origin, ..config }
+}
+
+fn with_policy(config: Config, policy: Policy) -> Config {
+    let removal = match policy.removal {
+        RemovalBy::Administrator => Removal::ByAdministrator,
+        RemovalBy::Owner => Removal::ByOwner,
+    };
+    let keys = KeyPolicy {
+        refused: policy.refuse_security_keys,
+        fido: policy.fido_certification,
+        fips_140_2: policy.fips_140_2,
+        fips_140_3: policy.fips_140_3,
+    };
+    Config { removal, metadata: policy.metadata, keys, ..config }
 }
 
 /// What there is to know of a server that has started, in the server's own JSON.
@@ -56,6 +90,14 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let kind = match error {
             Error::NotLoopback(_)
+            | Error::NoOrigin(_)
+            | Error::OriginWithoutTls(_)
+            | Error::Origin(_)
+            | Error::Certificate { .. }
+            | Error::Key { .. }
+            | Error::Metadata { .. }
+            | Error::NoData(_)
+            | Error::Tokens(_)
             | Error::Account(_)
             | Error::OtherAccount { .. }
             | Error::Administrator(_)
@@ -63,5 +105,48 @@ impl From<Error> for Failure {
             _ => Kind::Other,
         };
         Self::new(kind, error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::args::{Arguments, Command};
+
+    fn config(switches: &[&str]) -> Config {
+        let words = [&["keywright", "iam", "serve", "--ephemeral"], switches].concat();
+        let Command::Iam(Iam::Serve { tls, policy, .. }) = Arguments::try_parse_from(words).unwrap().command
+        else {
+            panic!("{switches:?}")
+        };
+        with_policy(with_tls(Config::ephemeral(), tls), policy)
+    }
+
+    #[test]
+    fn without_switches_the_policies_are_the_librarys() {
+        let (found, usual) = (config(&[]), Config::ephemeral());
+        assert_eq!((found.removal, found.keys, found.tls), (usual.removal, usual.keys, None));
+        assert!(found.metadata.is_empty());
+    }
+
+    #[test]
+    fn every_switch_reaches_what_it_is_about() {
+        let levels = ["--fips-140-2-certification", "L2", "--fips-140-3-certification", "L3"];
+        let fido = ["--fido-certification", "L1", "--fido-certification", "L1plus", "--refuse-security-keys"];
+        let tls = ["--tls-cert", "c", "--tls-key", "k", "--origin", "https://iam.example.org"];
+        let more = ["--removal", "owner", "--metadata", "one.json", "--metadata", "two.json"];
+        let found = config(&[&levels[..], &fido, &tls, &more].concat());
+        let keys = KeyPolicy {
+            refused: true,
+            fido: vec!["L1".into(), "L1plus".into()],
+            fips_140_2: vec!["L2".into()],
+            fips_140_3: vec!["L3".into()],
+        };
+        assert_eq!((found.removal, found.keys), (Removal::ByOwner, keys));
+        assert_eq!(found.tls, Some(Tls { certificate: "c".into(), key: "k".into() }));
+        assert_eq!(found.origin.as_deref(), Some("https://iam.example.org"));
+        assert_eq!(found.metadata.len(), 2);
     }
 }

@@ -94,16 +94,14 @@ fn every_example_of_the_document_has_the_shape_of_a_real_run() {
     shapes.insert("keywright reset".to_owned(), parsed(&fresh.run(&["reset", "--yes"])));
     shapes.insert("keywright emulate".to_owned(), fresh.first());
     #[cfg(feature = "iam")]
-    shapes.insert(
-        "keywright iam serve".to_owned(),
-        crate::harness::Serving::start(&["iam", "serve", "--ephemeral", "--json"]).json(),
-    );
+    shapes.extend(iam());
     #[cfg(all(feature = "emulator", feature = "iam"))]
     shapes.insert("keywright demo".to_owned(), parsed(&keywright(&["demo", "--json"])));
 
     let examples = examples();
     for (name, example) in &examples {
-        if cfg!(not(feature = "iam")) && ["keywright iam serve", "keywright demo"].contains(&name.as_str()) {
+        let is_iam = name.starts_with("keywright iam") || name == "keywright demo";
+        if cfg!(not(feature = "iam")) && is_iam {
             continue;
         }
         let Some(shape) = shapes.get(name) else { panic!("`{name}` is in the document and was not run") };
@@ -112,6 +110,21 @@ fn every_example_of_the_document_has_the_shape_of_a_real_run() {
     for name in shapes.keys() {
         assert!(examples.contains_key(name), "`{name}` is not in the document");
     }
+}
+
+#[cfg(feature = "iam")]
+fn iam() -> [(String, Value); 4] {
+    let folder = crate::harness::Folder::new();
+    let (data, file, copy) = (folder.text("data"), folder.text("tokens.csv"), folder.text("copy.sqlite"));
+    std::fs::write(&file, "serial,seed_base32\nGAKT12345678,GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ\n").unwrap();
+    let serving = crate::harness::Serving::start(&["iam", "serve", "--data", &data, "--json"]);
+    let run = |words: &[&str]| parsed(&keywright(&[words, &["--data", &data, "--json"]].concat()));
+    [
+        ("keywright iam serve".to_owned(), serving.json()),
+        ("keywright iam tokens import".to_owned(), run(&["iam", "tokens", "import", &file])),
+        ("keywright iam tokens list".to_owned(), run(&["iam", "tokens", "list"])),
+        ("keywright iam backup".to_owned(), run(&["iam", "backup", &copy])),
+    ]
 }
 
 fn parsed(ran: &Ran) -> Value {
