@@ -5,4 +5,4 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 : "${KEYWRIGHT_IAM:?the command that serves the local IAM}"
-exec "${PYTHON:-python3}" -m unittest --verbose test_life test_model test_cli
+exec "${PYTHON:-python3}" -m unittest --verbose test_life test_model test_cli test_tls

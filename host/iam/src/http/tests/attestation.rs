@@ -126,6 +126,21 @@ fn a_policy_for_another_level_refuses_the_one_that_a_key_has() {
 }
 
 #[test]
+fn get_mfa_device_answers_the_levels_of_a_key_whose_maker_is_known() {
+    let world = World::with(|config| Config { metadata: vec![rehearsal()], ..config });
+    let url = world.running.console_url.clone();
+    for (user, key, levels) in
+        [("ann", genuine(&url), vec![("FIDO".to_owned(), "L1".to_owned())]), ("bob", Key::new(&url), vec![])]
+    {
+        let device = register(&mut world.user(user), &key).has(201);
+        let members = [("SerialNumber", device["serial"].as_str().unwrap()), ("UserName", user)];
+        let shown = world.aws().call("GetMFADevice", &members).ok();
+        let found: Vec<_> = shown.values("key").into_iter().zip(shown.values("value")).collect();
+        assert_eq!(found, levels, "{user}");
+    }
+}
+
+#[test]
 fn a_policy_on_a_fips_level_is_one_of_its_own() {
     for (policy, name) in [
         (

@@ -36,7 +36,7 @@ pub(super) struct Made {
 
 impl World {
     /// The administrator's access key.
-    fn aws(&self) -> Aws {
+    pub(super) fn aws(&self) -> Aws {
         let (id, secret) = (self.running.access_key_id.clone(), self.running.secret_access_key.clone());
         Aws::new(self.running.url.clone(), self.hands.clone(), id, secret)
     }
@@ -178,7 +178,7 @@ impl Xml {
         self.values(name).into_iter().next().unwrap_or_else(|| panic!("no {name} in {}", self.text))
     }
 
-    fn values(&self, name: &str) -> Vec<String> {
+    pub(super) fn values(&self, name: &str) -> Vec<String> {
         let document = roxmltree::Document::parse(&self.text).unwrap();
         let named = document.descendants().filter(|node| node.tag_name().name() == name);
         named.map(|node| node.text().unwrap_or_default().to_owned()).collect()
