@@ -39,12 +39,34 @@ pub(crate) struct Policy {
     /// Register no security key (iam:RegisterSecurityKey).
     #[arg(long)]
     pub(crate) refuse_security_keys: bool,
+    /// What is asked of security keys about their owner.
+    #[arg(long, value_name = "WHAT", default_value = "preferred")]
+    pub(crate) user_verification: UserVerification,
+    /// What is asked of security keys about their maker.
+    #[arg(long, value_name = "WHAT", default_value = "direct")]
+    pub(crate) attestation: Attestation,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum RemovalBy {
     Administrator,
     Owner,
+}
+
+/// WebAuthn's words.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum UserVerification {
+    Required,
+    Preferred,
+    Discouraged,
+}
+
+/// WebAuthn's words.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Attestation {
+    None,
+    Indirect,
+    Direct,
 }
 
 /// The data directory of a local IAM, whether or not it is being served.

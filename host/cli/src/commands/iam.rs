@@ -5,11 +5,11 @@ mod tokens;
 
 use std::fmt;
 
-use keywright_iam::{Config, Error, KeyPolicy, Removal, Running, Server, Tls};
+use keywright_iam::{Attestation, Config, Error, KeyPolicy, Removal, Running, Server, Tls, UserVerification};
 use serde::Serialize;
 
 use crate::args::Iam;
-use crate::args::iam::{Policy, RemovalBy, Tls as TlsArguments};
+use crate::args::iam as args;
 use crate::failure::{Failure, Kind};
 use crate::interrupt;
 use crate::output::Output;
@@ -37,16 +37,16 @@ fn serve(config: Config, output: &Output) -> Result<(), Failure> {
     Ok(running.wait()?)
 }
 
-fn with_tls(config: Config, tls: TlsArguments) -> Config {
-    let TlsArguments { tls_cert, tls_key, origin } = tls;
+fn with_tls(config: Config, tls: args::Tls) -> Config {
+    let args::Tls { tls_cert, tls_key, origin } = tls;
     let tls = tls_cert.zip(tls_key).map(|(certificate, key)| Tls { certificate, key });
     Config { tls, origin, ..config }
 }
 
-fn with_policy(config: Config, policy: Policy) -> Config {
+fn with_policy(config: Config, policy: args::Policy) -> Config {
     let removal = match policy.removal {
-        RemovalBy::Administrator => Removal::ByAdministrator,
-        RemovalBy::Owner => Removal::ByOwner,
+        args::RemovalBy::Administrator => Removal::ByAdministrator,
+        args::RemovalBy::Owner => Removal::ByOwner,
     };
     let keys = KeyPolicy {
         refused: policy.refuse_security_keys,
@@ -54,7 +54,17 @@ fn with_policy(config: Config, policy: Policy) -> Config {
         fips_140_2: policy.fips_140_2,
         fips_140_3: policy.fips_140_3,
     };
-    Config { removal, metadata: policy.metadata, keys, ..config }
+    let attestation = match policy.attestation {
+        args::Attestation::None => Attestation::None,
+        args::Attestation::Indirect => Attestation::Indirect,
+        args::Attestation::Direct => Attestation::Direct,
+    };
+    let user_verification = match policy.user_verification {
+        args::UserVerification::Required => UserVerification::Required,
+        args::UserVerification::Preferred => UserVerification::Preferred,
+        args::UserVerification::Discouraged => UserVerification::Discouraged,
+    };
+    Config { removal, metadata: policy.metadata, keys, attestation, user_verification, ..config }
 }
 
 /// What there is to know of a server that has started, in the server's own JSON.
@@ -128,6 +138,10 @@ mod tests {
     fn without_switches_the_policies_are_the_librarys() {
         let (found, usual) = (config(&[]), Config::ephemeral());
         assert_eq!((found.removal, found.keys, found.tls), (usual.removal, usual.keys, None));
+        assert_eq!(
+            (found.attestation, found.user_verification),
+            (usual.attestation, usual.user_verification)
+        );
         assert!(found.metadata.is_empty());
     }
 
@@ -137,7 +151,10 @@ mod tests {
         let fido = ["--fido-certification", "L1", "--fido-certification", "L1plus", "--refuse-security-keys"];
         let tls = ["--tls-cert", "c", "--tls-key", "k", "--origin", "https://iam.example.org"];
         let more = ["--removal", "owner", "--metadata", "one.json", "--metadata", "two.json"];
-        let found = config(&[&levels[..], &fido, &tls, &more].concat());
+        let asked = ["--user-verification", "required", "--attestation", "none"];
+        let found = config(&[&levels[..], &fido, &tls, &more, &asked].concat());
+        let asked = (UserVerification::Required, Attestation::None);
+        assert_eq!((found.user_verification, found.attestation), asked);
         let keys = KeyPolicy {
             refused: true,
             fido: vec!["L1".into(), "L1plus".into()],
