@@ -35,6 +35,7 @@ impl Store {
 
     fn ephemeral() -> Result<Self, Error> {
         let mut connection = Connection::open_in_memory()?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
         migrate(&mut connection)?;
         Ok(Self { connection: Mutex::new(connection), sealer: Sealer::new(&random()?), _lock: None })
     }
@@ -141,6 +142,7 @@ fn connect(path: &Path) -> Result<Connection, Error> {
         _ => Error::Database(error),
     };
     let connection = Connection::open(path)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
     connection.busy_timeout(PATIENCE)?;
     connection.pragma_update(None, "journal_mode", "WAL").map_err(in_use)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
@@ -210,6 +212,8 @@ const SCHEMA: i64 = MIGRATIONS.len() as i64;
 const DATABASE: &str = "iam.sqlite";
 const SEAL_KEY: &str = "seal.key";
 const LOCK: &str = "iam.lock";
+/// More than there are: one that is used at each sign-in is never prepared anew.
+const STATEMENTS: usize = 128;
 /// For another process that writes.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The name of an empty secret that tells the right sealing key from another.
