@@ -140,7 +140,7 @@ impl User {
     }
 
     /// The first step of a sign-in.
-    fn password_step(&mut self) -> Duration {
+    fn password_step(&mut self) -> Took {
         // A sign-in ends the one whose cookies it brings.
         self.client.cookies.clear();
         let claim = self.claim.clone();
