@@ -12,6 +12,7 @@ mod iam_clients;
 mod lab;
 mod licences;
 mod links;
+mod platforms;
 
 use std::{
     fs,
@@ -88,6 +89,12 @@ const TABLE: &[Stage] = &[
         about: "the command without emulator and IAM, and without their crates",
         part: Part::Full,
         run: cargo::driver_only,
+    },
+    Stage {
+        name: "platforms",
+        about: "the driver-only command compiles for Windows and macOS",
+        part: Part::Full,
+        run: platforms::run,
     },
     Stage {
         name: "licences",

@@ -79,7 +79,7 @@ pub(crate) fn find(project: &Project) -> Outcome<Option<Toolchain>> {
 }
 
 /// The compiler that `tests/xtask/setup-embedded` left ready, if it did.
-fn named_by_set_up() -> Option<PathBuf> {
+pub(crate) fn named_by_set_up() -> Option<PathBuf> {
     let cache = env::var_os("EMBEDDED_CACHE")
         .map(PathBuf::from)
         .or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cache/embedded-rust")))?;
