@@ -18,11 +18,11 @@ PASSWORD = "a good password"
 class Server:
     """Runs the server until it is stopped."""
 
-    def __init__(self):
-        command = shlex.split(os.environ["KEYWRIGHT_IAM"]) + ["--json", "--ephemeral"]
+    def __init__(self, *more):
+        command = shlex.split(os.environ["KEYWRIGHT_IAM"]) + ["--json", "--ephemeral", *more]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         told = json.loads(self.process.stdout.readline())
-        self.url, self.account = told["url"], told["account"]
+        self.url, self.console_url, self.account = told["url"], told["console_url"], told["account"]
         self.key = (told["access_key_id"], told["secret_access_key"], None)
 
     def stop(self):

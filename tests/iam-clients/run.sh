@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
-# Real AWS clients against the local IAM: boto3 and the AWS CLI (version 1).
+# Real AWS clients against the local IAM: boto3 and the AWS CLI (version 1; for logins Debian's version 2 too).
 #
-# KEYWRIGHT_IAM is the command that serves it, PYTHON the interpreter with the packages of requirements.txt.
+# KEYWRIGHT_IAM is the command that serves it, KEYWRIGHT the command whose logins are tested, KEYWRIGHT_AWS_V2 the AWS CLI of
+# version 2, PYTHON the interpreter with the packages of requirements.txt.
 set -euo pipefail
 cd "$(dirname "$0")"
 : "${KEYWRIGHT_IAM:?the command that serves the local IAM}"
-exec "${PYTHON:-python3}" -m unittest --verbose test_life test_model test_cli
+: "${KEYWRIGHT:?the keywright command}"
+exec "${PYTHON:-python3}" -m unittest --verbose test_life test_model test_cli test_login

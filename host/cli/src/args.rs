@@ -1,5 +1,8 @@
 //! The command line's shape.
 
+#[cfg(all(feature = "iam", unix))]
+pub(crate) mod login;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -284,7 +287,17 @@ pub(crate) enum Iam {
         /// Keep nothing: everything is gone when the command ends.
         #[arg(long, group = "memory")]
         ephemeral: bool,
+        /// Deny users who are no administrators what they call without MFA, as AWS's policy for that does.
+        #[arg(long)]
+        guard: bool,
+        /// With --guard: MFA that was proven longer ago than so many seconds is none.
+        #[arg(long, value_name = "SECONDS", requires = "guard")]
+        mfa_within: Option<u32>,
     },
+    /// Sign in with a touch of the key, and print temporary credentials as AWS's `credential_process` has them.
+    Login(login::Login),
+    /// Forget the login that is kept.
+    Logout(login::Whom),
 }
 
 /// The demonstration.

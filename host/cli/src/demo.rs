@@ -3,7 +3,6 @@
 //! Everything that passes between the driver and the keys passes as 64-byte reports, and they are counted. The IAM is
 //! spoken to over its JSON endpoints, on a real socket.
 
-mod console;
 mod counting;
 mod person;
 
@@ -17,9 +16,10 @@ use keywright_iam::{Config, Running as RunningIam, Server};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use console::{Console, ConsoleError};
 use counting::{Counter, Counting};
 use person::Person;
+
+use crate::console::{Console, ConsoleError};
 
 /// What happened, as `--json` prints it.
 #[derive(Debug, Default, Serialize)]

@@ -157,6 +157,13 @@ impl From<OriginError> for Failure {
     }
 }
 
+#[cfg(all(feature = "iam", unix))]
+impl From<crate::console::ConsoleError> for Failure {
+    fn from(error: crate::console::ConsoleError) -> Self {
+        Self::new(Kind::Other, error.to_string())
+    }
+}
+
 const fn client_kind(error: &ClientError) -> Kind {
     match error {
         ClientError::Device(error) => device_kind(error),

@@ -102,8 +102,8 @@ mod unix {
         }
     }
 
-    /// A PIN has 63 bytes at most; a line that is longer is no PIN.
-    const LONGEST: usize = 256;
+    /// What a terminal gives of a line at most; an otpauth URI has a few hundred bytes.
+    const LONGEST: usize = 4096;
     /// How long an interrupted user waits at most.
     const MOMENT: i64 = 100;
 }

@@ -5,17 +5,20 @@
 //! |---|---|
 //! | [`args`] | the shape of the command line |
 //! | [`commands`] | one file a command |
+//! | `console` | the JSON endpoints of the local IAM, the asking end |
 //! | `demo` | the story that the command of that name tells |
 //! | [`output`] | text or JSON on standard output, everything else on standard error |
 //! | [`failure`] | every error's kind, exit code and words |
 //! | [`key`] | finding and opening a key |
 //! | [`user`] | whoever sits at the terminal: touches, PINs, yes or no |
-//! | [`pin`], [`hidden`] | where PINs come from; a line that is typed and not shown |
+//! | [`pin`], [`hidden`] | where PINs and other secrets come from; a line that is typed and not shown |
 //! | [`interrupt`] | Ctrl-C, and being asked to end |
 //! | [`credential_file`], [`replace`] | the file that `register` writes; replacing files whole |
 
 mod args;
 mod commands;
+#[cfg(all(feature = "iam", unix))]
+mod console;
 mod credential_file;
 #[cfg(all(feature = "emulator", feature = "iam", unix))]
 mod demo;

@@ -1,6 +1,8 @@
 //! What the command says: the answer on standard output, as text or as one JSON value; everything else on standard error.
 
 use std::fmt::{self, Display, Write as _};
+#[cfg(all(feature = "iam", unix))]
+use std::io::IsTerminal as _;
 use std::io::{self, ErrorKind, Write as _};
 use std::process::ExitCode;
 
@@ -43,6 +45,18 @@ impl Output {
     pub(crate) fn note(words: impl Display) {
         // With standard error closed there is nobody to tell.
         let _ = writeln!(io::stderr(), "{words}");
+    }
+
+    /// Says something that the person at the terminal must see, also where standard error goes elsewhere: another program runs the
+    /// command and keeps its words, as AWS's tools do.
+    #[cfg(all(feature = "iam", unix))]
+    pub(crate) fn note_at_terminal(words: impl Display) {
+        if !io::stderr().is_terminal()
+            && let Ok(mut terminal) = std::fs::File::options().write(true).open("/dev/tty")
+        {
+            let _ = writeln!(terminal, "{words}");
+        }
+        Self::note(words);
     }
 
     /// Says why the command failed; the exit code of that.

@@ -1,4 +1,4 @@
-//! Where PINs come from: a file descriptor, an environment variable, or whoever sits at the terminal. Never the command line,
+//! Where PINs and other secrets come from: a file descriptor, an environment variable, or whoever sits at the terminal. Never the command line,
 //! which every user of the machine can read.
 
 use std::fs::File;
@@ -12,7 +12,7 @@ use crate::failure::{Failure, Kind};
 use crate::hidden;
 use crate::interrupt::Interrupt;
 
-/// Where one PIN comes from.
+/// Where one secret comes from.
 #[derive(Clone, Debug)]
 pub(crate) enum Source {
     /// The next line of a file descriptor.
@@ -23,7 +23,7 @@ pub(crate) enum Source {
     Terminal,
 }
 
-/// The descriptors that are being read, so that two PINs can be two lines of one.
+/// The descriptors that are being read, so that two secrets can be two lines of one.
 #[derive(Debug, Default)]
 pub(crate) struct Descriptors(Vec<(u32, File)>);
 
@@ -40,7 +40,8 @@ impl From<NewPin> for Source {
 }
 
 impl Source {
-    fn of(descriptor: Option<u32>, variable: Option<String>) -> Self {
+    /// A descriptor, a variable, or the terminal.
+    pub(crate) fn of(descriptor: Option<u32>, variable: Option<String>) -> Self {
         match (descriptor, variable) {
             (Some(descriptor), _) => Self::Descriptor(descriptor),
             (None, Some(variable)) => Self::Variable(variable),
@@ -53,35 +54,47 @@ impl Source {
     /// # Errors
     /// If there is none where it was said to be, or it breaks a rule of every PIN.
     pub(crate) fn read(&self, descriptors: &mut Descriptors) -> Result<Option<Pin>, Failure> {
-        let text = match self {
-            Self::Descriptor(number) => descriptors.line(*number)?,
-            Self::Variable(name) => variable(name)?,
-            Self::Terminal => return Ok(None),
-        };
-        Ok(Some(Pin::new(&text)?))
+        Ok(self.text(descriptors, "PIN")?.map(|text| Pin::new(&text)).transpose()?)
+    }
+
+    /// As [`Source::read`], for whatever `what` is and may be.
+    ///
+    /// # Errors
+    /// If there is none where it was said to be.
+    pub(crate) fn text(
+        &self,
+        descriptors: &mut Descriptors,
+        what: &str,
+    ) -> Result<Option<Zeroizing<String>>, Failure> {
+        match self {
+            Self::Descriptor(number) => descriptors.line(*number, what).map(Some),
+            Self::Variable(name) => variable(name, what).map(Some),
+            Self::Terminal => Ok(None),
+        }
     }
 }
 
 impl Descriptors {
     /// The next line of a descriptor, without its end.
-    fn line(&mut self, number: u32) -> Result<Zeroizing<String>, Failure> {
+    fn line(&mut self, number: u32, what: &str) -> Result<Zeroizing<String>, Failure> {
         let failed = |words: &str| Failure::usage(format!("descriptor {number}: {words}"));
         if !self.0.iter().any(|(open, _)| *open == number) {
             let file = open(number)
                 .map_err(|error| failed(&format!("{error}; open it for reading, as a file or a pipe")))?;
             if file.is_terminal() {
-                return Err(failed(
-                    "this is a terminal, which would show the PIN: leave the option out to be asked for it, hidden",
-                ));
+                return Err(failed(&format!(
+                    "this is a terminal, which would show the {what}: leave the option out to be asked for it, hidden"
+                )));
             }
             self.0.push((number, file));
         }
         let file = self.0.iter_mut().find(|(open, _)| *open == number).map(|(_, file)| file);
         let bytes = file.map_or_else(|| Ok(Zeroizing::default()), read_line);
         let bytes = bytes.map_err(|error| failed(&error.to_string()))?;
-        let text = std::str::from_utf8(&bytes).map_err(|_| failed("the PIN is no UTF-8 text"))?;
+        let text =
+            std::str::from_utf8(&bytes).map_err(|_| failed(&format!("the {what} is no UTF-8 text")))?;
         if text.is_empty() {
-            return Err(failed("there is no PIN in its next line: write one there"));
+            return Err(failed(&format!("there is no {what} in its next line: write one there")));
         }
         Ok(Zeroizing::new(text.to_owned()))
     }
@@ -103,12 +116,12 @@ pub(crate) fn ask(prompt: &str, interrupt: &mut Interrupt) -> Result<Option<Zero
     Ok(line.filter(|text| !text.is_empty()))
 }
 
-fn variable(name: &str) -> Result<Zeroizing<String>, Failure> {
+fn variable(name: &str, what: &str) -> Result<Zeroizing<String>, Failure> {
     let text = std::env::var_os(name).ok_or_else(|| {
         Failure::usage(format!("there is no environment variable {name}: export it, or name another one"))
     })?;
     let text =
-        text.into_string().map_err(|_| Failure::usage(format!("the PIN in {name} is no UTF-8 text")))?;
+        text.into_string().map_err(|_| Failure::usage(format!("the {what} in {name} is no UTF-8 text")))?;
     Ok(Zeroizing::new(text))
 }
 
@@ -144,8 +157,8 @@ fn open(number: u32) -> io::Result<File> {
     Err(io::Error::new(io::ErrorKind::Unsupported, "only 0 can be read here"))
 }
 
-/// Much longer than a PIN can be, which is 63 bytes.
-const LONGEST: usize = 256;
+/// Much longer than a PIN can be, which is 63 bytes, or a passphrase.
+const LONGEST: usize = 4096;
 
 #[cfg(test)]
 mod tests {
@@ -166,9 +179,9 @@ mod tests {
     #[test]
     fn two_pins_are_two_lines_of_one_descriptor() {
         let mut descriptors = Descriptors(vec![(7, file(b"1234\r\n56789"))]);
-        assert_eq!(descriptors.line(7).unwrap().as_str(), "1234");
-        assert_eq!(descriptors.line(7).unwrap().as_str(), "56789");
-        assert_eq!(descriptors.line(7).unwrap_err().kind(), Kind::Usage);
+        assert_eq!(descriptors.line(7, "PIN").unwrap().as_str(), "1234");
+        assert_eq!(descriptors.line(7, "PIN").unwrap().as_str(), "56789");
+        assert_eq!(descriptors.line(7, "PIN").unwrap_err().kind(), Kind::Usage);
     }
 
     #[test]
@@ -180,20 +193,20 @@ mod tests {
             (6, file(b"12\n")),
         ]);
         for number in [3, 4, 5] {
-            assert_eq!(descriptors.line(number).unwrap_err().kind(), Kind::Usage, "{number}");
+            assert_eq!(descriptors.line(number, "PIN").unwrap_err().kind(), Kind::Usage, "{number}");
         }
         assert_eq!(Source::Descriptor(6).read(&mut descriptors).unwrap_err().kind(), Kind::Pin);
     }
 
     #[test]
     fn a_line_without_an_end_is_not_read_for_ever() {
-        let mut descriptors = Descriptors(vec![(3, file(&[b'1'; 4096]))]);
-        assert_eq!(descriptors.line(3).unwrap().len(), LONGEST);
+        let mut descriptors = Descriptors(vec![(3, file(&[b'1'; 2 * LONGEST]))]);
+        assert_eq!(descriptors.line(3, "PIN").unwrap().len(), LONGEST);
     }
 
     #[test]
     fn a_descriptor_that_is_not_open_is_told() {
-        let error = Descriptors::default().line(987).unwrap_err();
+        let error = Descriptors::default().line(987, "PIN").unwrap_err();
         assert!(error.to_string().starts_with("descriptor 987: "), "{error}");
     }
 }

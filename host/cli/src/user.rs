@@ -8,6 +8,8 @@ use keywright_host::ClientError;
 use keywright_host::ctaphid::{Interaction, KeepaliveStatus};
 use keywright_host::pin_uv_auth::Pin;
 use keywright_host::user::{PinReason, PinRequest, UserInteraction};
+#[cfg(all(feature = "iam", unix))]
+use zeroize::Zeroizing;
 
 use crate::failure::{Failure, Kind};
 use crate::interrupt::Interrupt;
@@ -24,6 +26,9 @@ pub(crate) struct User {
     /// Why no PIN was given, which the driver can only call cancelled.
     refusal: Option<Failure>,
     touch: &'static str,
+    /// Whether a wish for a touch is shown at the terminal too, when standard error goes elsewhere.
+    #[cfg(all(feature = "iam", unix))]
+    at_terminal: bool,
     waiting: Option<ProgressBar>,
     interrupt: Interrupt,
 }
@@ -37,6 +42,8 @@ impl User {
             given: None,
             refusal: None,
             touch: "Touch the key.",
+            #[cfg(all(feature = "iam", unix))]
+            at_terminal: false,
             waiting: None,
             interrupt: Interrupt::default(),
         }
@@ -45,6 +52,37 @@ impl User {
     /// A user who is not asked for a PIN.
     pub(crate) fn without_pin() -> Self {
         Self::new(Source::Terminal)
+    }
+
+    /// A user who is at the terminal although standard error is not: another program runs the command and keeps its words.
+    #[cfg(all(feature = "iam", unix))]
+    pub(crate) fn at_terminal(mut self) -> Self {
+        self.at_terminal = true;
+        self
+    }
+
+    /// A secret that is no PIN, from `source` or the terminal.
+    ///
+    /// # Errors
+    /// If there is none.
+    #[cfg(all(feature = "iam", unix))]
+    pub(crate) fn secret(
+        &mut self,
+        source: &Source,
+        what: &str,
+        prompt: &str,
+    ) -> Result<Zeroizing<String>, Failure> {
+        if let Some(text) = source.text(&mut self.descriptors, what)? {
+            return Ok(text);
+        }
+        self.interrupt.watch();
+        let line = crate::hidden::line(prompt, &self.interrupt).map_err(|error| {
+            let words = format!("a {what} is needed and there is no terminal to ask at ({error})");
+            Failure::usage(format!("{words}: run the command at a terminal, or give it with --{what}-fd"))
+        })?;
+        let cancelled =
+            || Failure::new(Kind::User, format!("cancelled: no {what} was given, and nothing was done"));
+        line.filter(|text| !text.is_empty()).ok_or_else(cancelled)
     }
 
     /// Has the next touches asked for in these words.
@@ -118,6 +156,15 @@ impl User {
         self.given.clone().ok_or_else(cancelled)
     }
 
+    /// Asks for the touch where nothing moves.
+    fn note_touch(&self) {
+        #[cfg(all(feature = "iam", unix))]
+        if self.at_terminal {
+            return Output::note_at_terminal(self.touch);
+        }
+        Output::note(self.touch);
+    }
+
     fn wait_no_longer(&mut self) {
         if let Some(waiting) = self.waiting.take() {
             waiting.finish_and_clear();
@@ -140,7 +187,7 @@ impl Interaction for User {
         if io::stderr().is_terminal() {
             self.waiting.get_or_insert_with(ProgressBar::new_spinner).set_message(self.touch);
         } else {
-            Output::note(self.touch);
+            self.note_touch();
         }
     }
 

@@ -1,10 +1,10 @@
-//! The local IAM alone: `cargo run -p keywright-iam --example serve -- --json [--listen ADDR] [--data DIR]`.
+//! The local IAM alone: `cargo run -p keywright-iam --example serve -- --json [--listen ADDR] [--data DIR] [--guard]`.
 //!
 //! The first line is one JSON object; it stays until it is ended.
 
 use std::{env, error::Error, io::Write as _};
 
-use keywright_iam::{Config, Server};
+use keywright_iam::{Config, Guard, Server};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut config = Config::ephemeral();
@@ -13,7 +13,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         let mut value = || arguments.next().ok_or(format!("{argument} needs a value"));
         match argument.as_str() {
             "--json" | "--ephemeral" => {}
-            "--data" => config = Config { listen: config.listen, ..Config::in_directory(value()?) },
+            "--data" => {
+                let Config { listen, guard, .. } = config;
+                config = Config { listen, guard, ..Config::in_directory(value()?) };
+            }
+            "--guard" => config.guard = Some(Guard { mfa_within: None }),
             "--listen" => config.listen = value()?.parse()?,
             other => return Err(format!("unknown argument {other}").into()),
         }

@@ -2,6 +2,7 @@
 
 mod actions;
 mod audit;
+mod guard;
 mod members;
 mod mfa;
 mod principal;
@@ -98,6 +99,9 @@ impl Iam {
 impl Call<'_> {
     fn carry_out(&self) -> Result<Option<Vec<Element>>, Refusal> {
         self.principal.require_may_call(self.action)?;
+        if let Some(guard) = self.iam.guard {
+            guard.check((self.action, self.principal, self.members), self.iam.now())?;
+        }
         self.members.check(self.action.members)?;
         (self.action.run)(self)
     }

@@ -37,6 +37,8 @@ pub struct Config {
     pub removal: Removal,
     /// The roles that STS's AssumeRole knows. They may call GetCallerIdentity and nothing else.
     pub roles: Vec<Role>,
+    /// The policy that denies what was not called with MFA. `None`: there is none.
+    pub guard: Option<Guard>,
     /// Where the time comes from.
     pub clock: Clock,
 }
@@ -65,6 +67,7 @@ impl Config {
             fido_certification: Vec::new(),
             removal: Removal::ByAdministrator,
             roles: vec![Role { name: "MFARequired".into(), mfa_within: Some(3600) }],
+            guard: None,
             clock: Clock::system(),
         }
     }
@@ -95,6 +98,15 @@ pub struct Role {
     pub name: String,
     /// An MFA device must have been proven at most so many seconds ago (`aws:MultiFactorAuthAge`). `None`: MFA is
     /// not asked for.
+    pub mfa_within: Option<u32>,
+}
+
+/// The policy that AWS's documentation gives for making people use MFA, attached to every user but administrators:
+/// without MFA all is denied but adding an MFA device, getting a session token and asking who one is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Guard {
+    /// MFA that was proven longer ago than so many seconds is none (`NumericGreaterThan` on
+    /// `aws:MultiFactorAuthAge`). `None`: its age does not matter.
     pub mfa_within: Option<u32>,
 }
 

@@ -92,8 +92,11 @@ impl Iam {
             identity.insert("sessionContext".into(), json!({"attributes": attributes}));
         }
         // What AWS has no action for is not said to be AWS's.
-        let is_own = OWN_ACTIONS.contains(&name);
-        let service = if is_own { "iam.keywright.invalid" } else { "iam.amazonaws.com" };
+        let service = match name {
+            "AuthorizeOAuth2Access" => "signin.amazonaws.com",
+            name if OWN_ACTIONS.contains(&name) => "iam.keywright.invalid",
+            _ => "iam.amazonaws.com",
+        };
         let source = &caller.source;
         let (answered, more) = (Value::Null, Value::Null);
         self.record(&[Event { name, service, identity, source, asked, answered, more, refused }]);
@@ -207,8 +210,9 @@ fn event_id() -> String {
     uuid::Builder::from_random_bytes(random::<16>().unwrap_or_default()).into_uuid().to_string()
 }
 
-/// Removal requests, lock-out, and what an administrator brings along.
-const OWN_ACTIONS: [&str; 6] = [
+/// Removal requests, lock-out, what an administrator brings along, and logins of the command line.
+const OWN_ACTIONS: [&str; 7] = [
+    "CreateLoginCredentials",
     "RequestMFADeviceRemoval",
     "WithdrawMFADeviceRemoval",
     "DenyMFADeviceRemoval",

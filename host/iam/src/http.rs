@@ -5,6 +5,7 @@ mod aws;
 mod console;
 mod cookies;
 mod guard;
+mod oauth;
 
 use std::sync::Arc;
 
@@ -23,6 +24,7 @@ pub(crate) fn router(iam: Arc<Iam>) -> Router {
     Router::new()
         .merge(console::routes())
         .merge(aws::routes())
+        .merge(oauth::routes())
         .nest("/api", api::routes())
         .fallback(console::not_found)
         .layer(DefaultBodyLimit::max(LARGEST_BODY))

@@ -10,14 +10,15 @@ use webauthn_rs_core::WebauthnCore;
 use crate::{
     access_keys::{self, Credential},
     attestation::Metadata,
-    config::{Attestation, Clock, Config, Removal, Role, UserVerification},
+    config::{Attestation, Clock, Config, Guard, Removal, Role, UserVerification},
     devices,
     error::Error,
     events::Source,
     names::{Account, UserName},
+    oauth::Authorizations,
     password::{self, Passwords},
     refusal::Refusal,
-    session::{Seen, SessionKey, Sessions, Stage},
+    session::{FirstFactor, Seen, SessionKey, Sessions, Stage},
     store::{self, Store},
     throttle::Throttle,
     users::{self, NewUser, User},
@@ -32,6 +33,7 @@ pub(crate) struct Iam {
     pub(crate) store: Store,
     pub(crate) passwords: Passwords,
     pub(crate) sessions: Sessions,
+    pub(crate) authorizations: Authorizations,
     pub(crate) throttle: Throttle,
     pub(crate) relying_party: WebauthnCore,
     pub(crate) attestation: Attestation,
@@ -41,13 +43,15 @@ pub(crate) struct Iam {
     pub(crate) fido_certification: Vec<String>,
     pub(crate) removal: Removal,
     pub(crate) roles: Vec<Role>,
+    pub(crate) guard: Option<Guard>,
     clock: Clock,
 }
 
-/// Someone whose password was right and who has an MFA device to prove. Good for that alone.
+/// Someone who did the first step and has an MFA device to prove. Good for that alone.
 pub(crate) struct Pending {
     pub(crate) key: SessionKey,
     pub(crate) user: User,
+    pub(crate) first: FirstFactor,
     pub(crate) csrf: String,
     pub(crate) source: Source,
 }
@@ -56,6 +60,7 @@ pub(crate) struct Pending {
 pub(crate) struct SignedIn {
     pub(crate) key: SessionKey,
     pub(crate) user: User,
+    pub(crate) first: FirstFactor,
     pub(crate) mfa_serial: Option<String>,
     pub(crate) csrf: String,
     /// When the session began, in seconds since 1970.
@@ -89,6 +94,7 @@ impl Iam {
             store,
             passwords,
             sessions: Sessions::default(),
+            authorizations: Authorizations::default(),
             throttle: Throttle::default(),
             relying_party,
             attestation: config.attestation,
@@ -98,6 +104,7 @@ impl Iam {
             fido_certification: config.fido_certification.clone(),
             removal: config.removal,
             roles: config.roles.clone(),
+            guard: config.guard,
             clock: config.clock.clone(),
         };
         Ok((iam, administrator))
@@ -119,7 +126,7 @@ impl Iam {
         let gone = || Refusal::denied("This sign-in is not there or took too long. Start again at /sign-in.");
         let (seen, user) = self.find(id).map_err(|error| error.unwrap_or_else(gone))?;
         match seen.stage {
-            Stage::Pending => Ok(Pending { key: seen.key, user, csrf: seen.csrf, source }),
+            Stage::Pending(first) => Ok(Pending { key: seen.key, user, first, csrf: seen.csrf, source }),
             Stage::SignedIn { .. } => Err(gone()),
         }
     }
@@ -129,11 +136,11 @@ impl Iam {
         let gone = || Refusal::denied("You are not signed in. Sign in at /sign-in.");
         let (seen, user) = self.find(id).map_err(|error| error.unwrap_or_else(gone))?;
         match seen.stage {
-            Stage::SignedIn { mfa_serial } => {
+            Stage::SignedIn { first, mfa_serial } => {
                 let (key, csrf, since) = (seen.key, seen.csrf, seen.opened);
-                Ok(SignedIn { key, user, mfa_serial, csrf, since, source })
+                Ok(SignedIn { key, user, first, mfa_serial, csrf, since, source })
             }
-            Stage::Pending => Err(gone()),
+            Stage::Pending(_) => Err(gone()),
         }
     }
 

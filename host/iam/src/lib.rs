@@ -36,7 +36,9 @@ mod hardware_token;
 mod http;
 mod iam;
 mod lockout;
+mod login;
 mod names;
+mod oauth;
 mod overview;
 mod page;
 mod pages;
@@ -60,7 +62,7 @@ mod users;
 mod virtual_device;
 mod webauthn;
 
-pub use config::{Attestation, Clock, Config, Data, Removal, Role, UserVerification};
+pub use config::{Attestation, Clock, Config, Data, Guard, Removal, Role, UserVerification};
 pub use error::Error;
 pub use hardware_token::Imported;
 pub use iam::Administrator;

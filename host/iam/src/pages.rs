@@ -2,6 +2,7 @@
 //! from elsewhere; every control is a native one with a label, so a keyboard reaches all of them.
 
 pub(crate) mod administration;
+pub(crate) mod consent;
 pub(crate) mod credentials;
 pub(crate) mod event_log;
 mod parts;

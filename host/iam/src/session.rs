@@ -21,10 +21,30 @@ pub(crate) struct SessionKey([u8; 32]);
 /// How far someone got.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Stage {
-    /// The password was right, and an MFA device is still to be proven.
-    Pending,
+    /// The first step is done, and an MFA device is still to be proven.
+    Pending(FirstFactor),
     /// Signed in, with the serial number of the MFA device that was proven.
-    SignedIn { mfa_serial: Option<String> },
+    SignedIn { first: FirstFactor, mfa_serial: Option<String> },
+}
+
+/// What a sign-in began with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum FirstFactor {
+    Password,
+    /// A grant of the command line, which only the security key of this serial number completes.
+    Grant {
+        key: String,
+    },
+}
+
+impl FirstFactor {
+    /// Whether the device of a serial number may complete the sign-in.
+    pub(crate) fn allows(&self, serial: &str) -> bool {
+        match self {
+            Self::Password => true,
+            Self::Grant { key } => key == serial,
+        }
+    }
 }
 
 struct Session {
@@ -85,8 +105,7 @@ impl Sessions {
 
     /// Ends every session that was proven with a device.
     pub(crate) fn close_proven_by(&self, serial: &str) {
-        let is_by =
-            |stage: &Stage| matches!(stage, Stage::SignedIn { mfa_serial: Some(proven) } if proven == serial);
+        let is_by = |stage: &Stage| matches!(stage, Stage::SignedIn { mfa_serial: Some(proven), .. } if proven == serial);
         self.rows().retain(|_, row| !is_by(&row.stage));
     }
 
@@ -116,7 +135,7 @@ impl Session {
     fn lives(&self, now: i64) -> bool {
         let age = now.saturating_sub(self.opened);
         match self.stage {
-            Stage::Pending => age < PENDING,
+            Stage::Pending(_) => age < PENDING,
             Stage::SignedIn { .. } => age < LONGEST && now.saturating_sub(self.seen) < IDLE,
         }
     }
@@ -133,7 +152,8 @@ const LONGEST: i64 = 12 * 3600;
 mod tests {
     use super::*;
 
-    const SIGNED_IN: Stage = Stage::SignedIn { mfa_serial: None };
+    const SIGNED_IN: Stage = Stage::SignedIn { first: FirstFactor::Password, mfa_serial: None };
+    const PENDING: Stage = Stage::Pending(FirstFactor::Password);
 
     #[test]
     fn an_id_that_was_never_given_finds_nothing() {
@@ -148,7 +168,7 @@ mod tests {
     #[test]
     fn a_closed_session_finds_nothing_and_finishes_once() {
         let sessions = Sessions::default();
-        let id = sessions.open(1, Stage::Pending, 0).unwrap();
+        let id = sessions.open(1, PENDING, 0).unwrap();
         let key = sessions.find(&id, 0).unwrap().key;
         assert!(sessions.finish(key));
         assert!(!sessions.finish(key));
@@ -158,7 +178,7 @@ mod tests {
     #[test]
     fn a_pending_session_ends_after_five_minutes_even_when_used() {
         let sessions = Sessions::default();
-        let id = sessions.open(1, Stage::Pending, 0).unwrap();
+        let id = sessions.open(1, PENDING, 0).unwrap();
         assert!(sessions.find(&id, 299).is_some());
         assert!(sessions.find(&id, 300).is_none());
     }

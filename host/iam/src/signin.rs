@@ -9,7 +9,7 @@ use crate::{
     events::Source,
     iam::{Iam, Pending},
     refusal::{Code, Refusal},
-    session::Stage,
+    session::{FirstFactor, Stage},
     users,
 };
 
@@ -52,7 +52,7 @@ impl Iam {
         let (user, _) = found.ok_or_else(|| Refusal::denied(WRONG_CLAIM))?;
         let devices = self.store.transaction(|tx| devices::in_use(tx, &user))?;
         if devices.is_empty() {
-            let stage = Stage::SignedIn { mfa_serial: None };
+            let stage = Stage::SignedIn { first: FirstFactor::Password, mfa_serial: None };
             let id = self.sessions.open(user.id, stage, self.now())?;
             info!(user = user.name, mfa = false, "signed in");
             self.record(&[self.sign_in_event(
@@ -64,13 +64,15 @@ impl Iam {
             )]);
             return Ok(FirstStep::SignedIn { id });
         }
-        let id = self.sessions.open(user.id, Stage::Pending, self.now())?;
+        let id = self.sessions.open(user.id, Stage::Pending(FirstFactor::Password), self.now())?;
         Ok(FirstStep::MfaRequired { id, devices })
     }
 
     /// The devices that a pending sign-in may prove.
     pub(crate) fn provable(&self, pending: &Pending) -> Result<Vec<Device>, Refusal> {
-        Ok(self.store.transaction(|tx| devices::in_use(tx, &pending.user))?)
+        let mut devices = self.store.transaction(|tx| devices::in_use(tx, &pending.user))?;
+        devices.retain(|device| pending.first.allows(&device.serial));
+        Ok(devices)
     }
 
     /// The second step with a code from an authenticator app. The answer is the new session's id.
@@ -80,6 +82,11 @@ impl Iam {
         serial: &str,
         code: &str,
     ) -> Result<String, Refusal> {
+        if !pending.first.allows(serial) {
+            return Err(Refusal::denied(
+                "This login is renewed with its security key alone. Touch that key.",
+            ));
+        }
         let proven = self.use_code(&pending.user, serial, code).map(|kind| (kind, serial.to_owned()));
         let kind = proven.as_ref().map_or(Kind::Totp, |(kind, _)| *kind);
         self.finish_sign_in(pending, kind, proven.map(|(_, serial)| serial))
@@ -135,7 +142,7 @@ impl Iam {
             return Err(Refusal::denied("This sign-in was already finished. Start again at /sign-in."));
         }
         info!(user = pending.user.name, mfa = mfa_serial, "signed in");
-        let stage = Stage::SignedIn { mfa_serial: Some(mfa_serial) };
+        let stage = Stage::SignedIn { first: pending.first.clone(), mfa_serial: Some(mfa_serial) };
         Ok(self.sessions.open(pending.user.id, stage, self.now())?)
     }
 }

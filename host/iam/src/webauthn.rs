@@ -154,6 +154,7 @@ impl Iam {
         serial: Option<&str>,
     ) -> Result<PublicKeyCredentialRequestOptions, Refusal> {
         let mut keys = self.store.transaction(|tx| keys_of(tx, &pending.user))?;
+        keys.retain(|key| pending.first.allows(&key.serial));
         keys.retain(|key| serial.is_none_or(|serial| serial == key.serial));
         if keys.is_empty() {
             let text = "There is no such passkey or security key of yours. Choose another MFA device.";

@@ -63,7 +63,7 @@ async function prove() {
     userHandle: proof.response.userHandle ? toText(proof.response.userHandle) : null,
   };
   await post("/api/sign-in/webauthn", { credential: { ...common(proof), response } });
-  location.assign("/security-credentials");
+  location.assign("/");
 }
 
 // What the browser says of a ceremony that it gave up, in words for people.

@@ -5,7 +5,7 @@ use std::fs;
 use crate::{
     emulator, lab, python,
     run::{Log, Outcome, Project, Stop, answers, skipped},
-    stages::browser,
+    stages::{browser, iam_clients},
     thumb,
 };
 
@@ -45,6 +45,12 @@ const NEEDS: &[Need] = &[
             )
         },
         install: install_packages,
+    },
+    Need {
+        what: "the AWS CLI of version 2",
+        is_met: |project| Ok(iam_clients::has_aws_v2(project)),
+        by_hand: || iam_clients::BY_HAND.to_owned(),
+        install: install_aws_v2,
     },
     Need {
         what: "a Chromium for the console's pages",
@@ -137,6 +143,14 @@ fn install_chromium(project: &Project, log: &Log, manner: Manner) -> Outcome {
         return Err(skipped("there is none", browser::BY_HAND));
     }
     apt_install(project, log, &["chromium"])
+}
+
+/// Debian's package, where set-up may install it.
+fn install_aws_v2(project: &Project, log: &Log, manner: Manner) -> Outcome {
+    if !manner.system {
+        return Err(skipped("there is none", iam_clients::BY_HAND));
+    }
+    apt_install(project, log, &["awscli"])
 }
 
 /// The guest's kernel, QEMU and the clients: packages of the whole machine, so only where set-up was told to.

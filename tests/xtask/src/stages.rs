@@ -8,7 +8,7 @@ mod demo;
 mod firmware;
 mod foreign;
 mod house;
-mod iam_clients;
+pub(crate) mod iam_clients;
 mod lab;
 mod licences;
 mod links;
@@ -134,7 +134,7 @@ const TABLE: &[Stage] = &[
     },
     Stage {
         name: "iam-clients",
-        about: "boto3 and the AWS CLI against the local IAM",
+        about: "boto3 and the AWS CLIs against the local IAM",
         part: Part::Full,
         run: iam_clients::run,
     },

@@ -1,8 +1,10 @@
-//! `keywright iam serve`.
+//! `keywright iam`: the local IAM, and what is asked of it.
+
+mod login;
 
 use std::fmt;
 
-use keywright_iam::{Config, Error, Running, Server};
+use keywright_iam::{Config, Error, Guard, Running, Server};
 use serde::Serialize;
 
 use crate::args::Iam;
@@ -10,14 +12,24 @@ use crate::failure::{Failure, Kind};
 use crate::interrupt;
 use crate::output::Output;
 
-/// Serves until the process is asked to end.
+/// Hands a command to its file.
 ///
 /// # Errors
-/// Whatever keeps it from starting, or ends it.
+/// Whatever kept it from being done.
 pub(crate) fn run(command: Iam, output: &Output) -> Result<(), Failure> {
-    let Iam::Serve { listen, data, ephemeral: _ } = command;
-    let config = data.map_or_else(Config::ephemeral, Config::in_directory);
-    let running = Server::start(Config { listen, ..config })?;
+    match command {
+        Iam::Serve { listen, data, ephemeral: _, guard, mfa_within } => {
+            let config = data.map_or_else(Config::ephemeral, Config::in_directory);
+            serve(Config { listen, guard: guard.then_some(Guard { mfa_within }), ..config }, output)
+        }
+        Iam::Login(arguments) => login::run(arguments, output),
+        Iam::Logout(whom) => login::log_out(&whom, output),
+    }
+}
+
+/// Serves until the process is asked to end.
+fn serve(config: Config, output: &Output) -> Result<(), Failure> {
+    let running = Server::start(config)?;
     interrupt::on_termination(running.stopper())?;
     output.answer(&Started(&running))?;
     Ok(running.wait()?)

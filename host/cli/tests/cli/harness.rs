@@ -282,6 +282,22 @@ pub(crate) fn keywright(words: &[impl AsRef<str>]) -> Ran {
     run(&mut command(words), b"")
 }
 
+/// Runs the command with environment variables and something on standard input.
+#[cfg(feature = "iam")]
+pub(crate) fn keywright_in(variables: &[(&str, String)], input: &[u8], words: &[impl AsRef<str>]) -> Ran {
+    run(command(words).envs(variables.iter().map(|(name, value)| (name, value))), input)
+}
+
+/// Starts it so.
+#[cfg(feature = "iam")]
+pub(crate) fn begin_in(variables: &[(&str, String)], input: &[u8], words: &[impl AsRef<str>]) -> Child {
+    let mut command = command(words);
+    command.envs(variables.iter().map(|(name, value)| (name, value)));
+    let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
+    let _ = child.stdin.take().unwrap().write_all(input);
+    child
+}
+
 /// Starts the command.
 pub(crate) fn begin(words: &[impl AsRef<str>]) -> Child {
     command(words).stdin(Stdio::null()).spawn().unwrap()

@@ -5,6 +5,8 @@
 mod credentials;
 mod failures;
 mod harness;
+#[cfg(feature = "iam")]
+mod login;
 mod pins;
 mod serving;
 mod shapes;

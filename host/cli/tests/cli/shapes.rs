@@ -98,12 +98,15 @@ fn every_example_of_the_document_has_the_shape_of_a_real_run() {
         "keywright iam serve".to_owned(),
         crate::harness::Serving::start(&["iam", "serve", "--ephemeral", "--json"]).json(),
     );
+    #[cfg(feature = "iam")]
+    logins(&mut shapes);
     #[cfg(all(feature = "emulator", feature = "iam"))]
     shapes.insert("keywright demo".to_owned(), parsed(&keywright(&["demo", "--json"])));
 
     let examples = examples();
     for (name, example) in &examples {
-        if cfg!(not(feature = "iam")) && ["keywright iam serve", "keywright demo"].contains(&name.as_str()) {
+        let needs_iam = name.starts_with("keywright iam ") || name == "keywright demo";
+        if cfg!(not(feature = "iam")) && needs_iam {
             continue;
         }
         let Some(shape) = shapes.get(name) else { panic!("`{name}` is in the document and was not run") };
@@ -112,6 +115,18 @@ fn every_example_of_the_document_has_the_shape_of_a_real_run() {
     for name in shapes.keys() {
         assert!(examples.contains_key(name), "`{name}` is not in the document");
     }
+}
+
+#[cfg(feature = "iam")]
+fn logins(shapes: &mut BTreeMap<String, Value>) {
+    let world = crate::login::World::new();
+    let runs = [
+        ("keywright iam login", world.log_in(&[])),
+        ("keywright iam login --configure", world.log_in(&["--configure", "ann"])),
+        ("keywright iam login --show", world.log_in(&["--show", "ann"])),
+        ("keywright iam logout", world.log_out()),
+    ];
+    shapes.extend(runs.iter().map(|(name, ran)| ((*name).to_owned(), parsed(ran))));
 }
 
 fn parsed(ran: &Ran) -> Value {

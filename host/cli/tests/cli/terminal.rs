@@ -6,7 +6,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use crate::harness::{KEYWRIGHT, Key};
 
 /// A command at a terminal.
-struct Terminal {
+pub(crate) struct Terminal {
     child: Child,
     keyboard: ChildStdin,
     screen: ChildStdout,
@@ -17,9 +17,14 @@ impl Terminal {
     fn new(words: &[&str]) -> Self {
         let quoted: Vec<_> = [KEYWRIGHT].iter().chain(words).map(|word| format!("'{word}'")).collect();
         // A shell that stays would be interrupted too, and some end with a code of their own then.
-        let command = format!("exec {}", quoted.join(" "));
+        Self::shell(&format!("exec {}", quoted.join(" ")), &[])
+    }
+
+    /// What a shell runs at a terminal, with environment variables.
+    pub(crate) fn shell(command: &str, variables: &[(&str, String)]) -> Self {
         let mut child = Command::new("script")
-            .args(["--quiet", "--return", "--flush", "--command", &command, "/dev/null"])
+            .args(["--quiet", "--return", "--flush", "--command", command, "/dev/null"])
+            .envs(variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -29,7 +34,7 @@ impl Terminal {
     }
 
     /// Waits until the screen shows something new that ends so, and types.
-    fn answer(&mut self, prompt: &str, text: &str) {
+    pub(crate) fn answer(&mut self, prompt: &str, text: &str) {
         let begun = self.shown.len();
         while !self.shown[begun..].ends_with(prompt) {
             let mut byte = [0];
@@ -40,7 +45,7 @@ impl Terminal {
     }
 
     /// Everything that was shown, and the exit code.
-    fn end(mut self) -> (String, Option<i32>) {
+    pub(crate) fn end(mut self) -> (String, Option<i32>) {
         let mut rest = Vec::new();
         self.screen.read_to_end(&mut rest).unwrap();
         self.shown.push_str(&String::from_utf8_lossy(&rest));

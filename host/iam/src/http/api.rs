@@ -1,6 +1,7 @@
 //! The JSON endpoints. Their shapes are described in `API.md`.
 
 mod administration;
+mod login;
 
 use axum::{
     Json, Router,
@@ -42,6 +43,7 @@ pub(super) fn routes() -> Router<App> {
         .route("/mfa-devices/webauthn/options", post(webauthn_options))
         .route("/mfa-devices/webauthn", post(register_webauthn))
         .merge(administration::routes())
+        .merge(login::routes())
         .fallback(no_such_endpoint)
         .method_not_allowed_fallback(no_such_endpoint)
 }

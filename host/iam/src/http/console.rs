@@ -7,6 +7,7 @@ mod wizard;
 
 use axum::{
     Router,
+    extract::State,
     http::{StatusCode, header},
     response::{IntoResponse, Redirect, Response},
     routing::get,
@@ -23,7 +24,7 @@ use crate::{
 
 pub(super) fn routes() -> Router<App> {
     Router::new()
-        .route("/", get(async || Redirect::to("/security-credentials")))
+        .route("/", get(home))
         .merge(sign_in::routes())
         .merge(credentials::routes())
         .merge(wizard::routes())
@@ -31,6 +32,11 @@ pub(super) fn routes() -> Router<App> {
         .route("/static/console.js", get(async || asset("text/javascript", CONSOLE_JS)))
         .route("/static/console.css", get(async || asset("text/css", CONSOLE_CSS)))
         .route("/static/icon.svg", get(async || asset("image/svg+xml", ICON_SVG)))
+}
+
+/// The first page: what a program asks for, if one does.
+async fn home(State(app): State<App>, cookies: Cookies) -> Redirect {
+    Redirect::to(cookies.home(&app.0))
 }
 
 pub(super) async fn not_found() -> PageError {

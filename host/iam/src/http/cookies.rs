@@ -1,4 +1,4 @@
-//! Two cookies: one for the pending sign-in, one for the session.
+//! Three cookies: one for the pending sign-in, one for the session, one for what a program asks for.
 //!
 //! Browsers share cookies between the ports of `localhost`, so the names carry the port.
 
@@ -14,6 +14,7 @@ use super::App;
 use crate::{
     events::Source,
     iam::{Iam, Pending, SignedIn},
+    oauth::Authorization,
     refusal::Refusal,
 };
 
@@ -21,6 +22,7 @@ use crate::{
 pub(super) struct Cookies {
     pending: Option<String>,
     session: Option<String>,
+    authorization: Option<String>,
     pub(super) source: Source,
 }
 
@@ -28,9 +30,8 @@ impl FromRequestParts<App> for Cookies {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Infallible> {
-        let (pending, session) = names(&app.0);
-        let (pending, session) = (find(&parts.headers, &pending), find(&parts.headers, &session));
-        Ok(Self { pending, session, source: source(parts) })
+        let [pending, session, authorization] = KINDS.map(|kind| find(&parts.headers, &name(&app.0, kind)));
+        Ok(Self { pending, session, authorization, source: source(parts) })
     }
 }
 
@@ -43,6 +44,18 @@ impl Cookies {
     /// The session.
     pub(super) fn signed_in(&self, iam: &Iam) -> Result<SignedIn, Refusal> {
         iam.signed_in(self.session.as_deref(), self.source.clone())
+    }
+
+    /// What a program asks this browser's user for, and its id.
+    pub(super) fn authorization(&self, iam: &Iam) -> Option<(String, Authorization)> {
+        let id = self.authorization.clone()?;
+        let asked = iam.authorizations.find(&id, iam.now())?;
+        Some((id, asked))
+    }
+
+    /// Where someone who has signed in is led.
+    pub(super) fn home(&self, iam: &Iam) -> &'static str {
+        if self.authorization(iam).is_some() { "/v1/consent" } else { "/security-credentials" }
     }
 
     /// Ends the sessions of both cookies.
@@ -58,11 +71,15 @@ pub(super) type SetCookies = AppendHeaders<[(HeaderName, HeaderValue); 2]>;
 
 /// Headers that set the pending sign-in, the session, or neither, and remove what is not set.
 pub(super) fn set(iam: &Iam, pending: Option<&str>, session: Option<&str>) -> SetCookies {
-    let (pending_name, session_name) = names(iam);
     AppendHeaders([
-        (header::SET_COOKIE, cookie(&pending_name, pending)),
-        (header::SET_COOKIE, cookie(&session_name, session)),
+        (header::SET_COOKIE, cookie(&name(iam, PENDING), pending)),
+        (header::SET_COOKIE, cookie(&name(iam, SESSION), session)),
     ])
+}
+
+/// A header that sets what a program asks for, or removes it.
+pub(super) fn authorization(iam: &Iam, id: Option<&str>) -> (HeaderName, HeaderValue) {
+    (header::SET_COOKIE, cookie(&name(iam, AUTHORIZATION), id))
 }
 
 /// Where a request came from.
@@ -82,9 +99,9 @@ fn cookie(name: &str, id: Option<&str>) -> HeaderValue {
     HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""))
 }
 
-fn names(iam: &Iam) -> (String, String) {
+fn name(iam: &Iam, kind: &str) -> String {
     let port = iam.console_url.rsplit(':').next().unwrap_or_default().trim_start_matches('/');
-    (format!("keywright-pending-{port}"), format!("keywright-session-{port}"))
+    format!("keywright-{kind}-{port}")
 }
 
 fn find(headers: &HeaderMap, name: &str) -> Option<String> {
@@ -92,3 +109,8 @@ fn find(headers: &HeaderMap, name: &str) -> Option<String> {
     let mut pairs = texts.flat_map(|text| text.split(';')).filter_map(|pair| pair.trim().split_once('='));
     pairs.find(|(found, _)| *found == name).map(|(_, id)| id.to_owned())
 }
+
+const PENDING: &str = "pending";
+const SESSION: &str = "session";
+const AUTHORIZATION: &str = "authorization";
+const KINDS: [&str; 3] = [PENDING, SESSION, AUTHORIZATION];

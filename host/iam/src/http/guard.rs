@@ -11,22 +11,26 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 
-use super::{App, api::ApiError, console::PageError};
+use super::{App, api::ApiError, console::PageError, oauth::TokenError};
 use crate::{aws::Answer, refusal::Refusal};
 
 /// Checks a request, passes it on, and adds the headers.
 pub(super) async fn check(State(app): State<App>, request: Request, next: Next) -> Response {
     let is_api = request.uri().path().starts_with("/api/");
-    let is_aws = is_aws(&request);
+    let (is_aws, is_token) = (is_aws(&request), is_token(&request));
     let mut response = match judge(&app.0.console_url, &request) {
         Verdict::Pass => next.run(request).await,
         Verdict::Redirect(to) => Redirect::temporary(&to).into_response(),
         Verdict::Refuse(refusal) if is_aws => Answer::refused(&refusal).into_response(),
+        Verdict::Refuse(refusal) if is_token => TokenError::from(refusal).into_response(),
         Verdict::Refuse(refusal) if is_api => ApiError(refusal).into_response(),
         Verdict::Refuse(refusal) => PageError(refusal).into_response(),
     };
+    let policy = format!("{CONTENT_POLICY}; form-action 'self'");
+    let policy = HeaderValue::try_from(policy).unwrap_or(HeaderValue::from_static("default-src 'none'"));
+    response.headers_mut().entry(header::CONTENT_SECURITY_POLICY).or_insert(policy);
     for (name, value) in HEADERS {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
+        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
     }
     response
 }
@@ -47,10 +51,10 @@ fn judge(console_url: &str, request: &Request) -> Verdict {
     if request.uri().authority().is_some_and(|authority| !is(authority.as_str(), host)) {
         return foreign();
     }
-    if is_aws(request) {
+    if is_aws(request) || is_token(request) {
         if request.headers().contains_key(header::ORIGIN) {
             return Verdict::Refuse(Refusal::denied(
-                "AWS's API is for programs: a browser's requests are refused.",
+                "AWS's API and /v1/token are for programs: a browser's requests are refused.",
             ));
         }
         return if is(host, own_host) || is(host, &by_number) { Verdict::Pass } else { foreign() };
@@ -78,6 +82,11 @@ fn is_aws(request: &Request) -> bool {
     request.method() == Method::POST && request.uri().path() == "/"
 }
 
+/// Where a program brings the code that the browser gave it.
+fn is_token(request: &Request) -> bool {
+    request.method() == Method::POST && request.uri().path() == "/v1/token"
+}
+
 fn is_safe(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD)
 }
@@ -89,13 +98,11 @@ fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     values.next().is_none().then_some(value)
 }
 
+/// What a page may load and who may frame it; where its forms lead is added.
+pub(super) const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+    connect-src 'self'; base-uri 'none'; frame-ancestors 'none'";
 /// `Referrer-Policy: no-referrer` would make browsers send `Origin: null` with forms.
-const HEADERS: [(HeaderName, &str); 7] = [
-    (
-        header::CONTENT_SECURITY_POLICY,
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; \
-         base-uri 'none'; frame-ancestors 'none'",
-    ),
+const HEADERS: [(HeaderName, &str); 6] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::X_FRAME_OPTIONS, "DENY"),
     (header::CACHE_CONTROL, "no-store"),

@@ -9,6 +9,8 @@ mod guard;
 mod keys;
 mod kill;
 mod lockout;
+mod login;
+mod oauth;
 mod removal;
 mod signin;
 mod tokens;

@@ -48,12 +48,13 @@ async fn first(State(app): State<App>, cookies: Cookies, Form(form): Form<SignIn
     let SignIn { account, user, password } = form;
     let (typed_account, typed_user) = (account.clone(), user.clone());
     let claim = Claim { account, user, password, source: cookies.source.clone() };
+    let home = cookies.home(&app.0);
     let step = app.run(move |iam| iam.check_password(&claim).inspect(|_| cookies.close(iam))).await;
     match step {
         Ok(FirstStep::MfaRequired { id, .. }) => {
             (cookies::set(&app.0, Some(&id), None), Redirect::to("/sign-in/mfa")).into_response()
         }
-        Ok(FirstStep::SignedIn { id }) => signed_in(&app, &id),
+        Ok(FirstStep::SignedIn { id }) => signed_in(&app, &id, home),
         Err(refusal) => {
             let problem = Problem::of_page(&refusal.message);
             with_status(&refusal, first_step(&typed_account, &typed_user, Some(&problem)))
@@ -61,8 +62,8 @@ async fn first(State(app): State<App>, cookies: Cookies, Form(form): Form<SignIn
     }
 }
 
-fn signed_in(app: &App, id: &str) -> Response {
-    (cookies::set(&app.0, None, Some(id)), Redirect::to("/security-credentials")).into_response()
+fn signed_in(app: &App, id: &str, home: &str) -> Response {
+    (cookies::set(&app.0, None, Some(id)), Redirect::to(home)).into_response()
 }
 
 #[derive(Deserialize)]
@@ -118,6 +119,7 @@ struct SecondStep {
 }
 
 async fn second(State(app): State<App>, cookies: Cookies, Form(form): Form<SecondStep>) -> Answer {
+    let home = cookies.home(&app.0);
     let outcome = app.run(move |iam| {
         let pending = cookies.pending(iam)?;
         check_csrf(&pending.csrf, &form.csrf)?;
@@ -132,7 +134,7 @@ async fn second(State(app): State<App>, cookies: Cookies, Form(form): Form<Secon
         }
     });
     Ok(match outcome.await? {
-        Ok(id) => signed_in(&app, &id),
+        Ok(id) => signed_in(&app, &id, home),
         Err(page) => page,
     })
 }

@@ -36,13 +36,13 @@ pub(super) struct Made {
 
 impl World {
     /// The administrator's access key.
-    fn aws(&self) -> Aws {
+    pub(super) fn aws(&self) -> Aws {
         let (id, secret) = (self.running.access_key_id.clone(), self.running.secret_access_key.clone());
         Aws::new(self.running.url.clone(), self.hands.clone(), id, secret)
     }
 
     /// A new user's access key.
-    fn aws_user(&self, name: &str) -> Aws {
+    pub(super) fn aws_user(&self, name: &str) -> Aws {
         let admin = self.aws();
         admin.call("CreateUser", &[("UserName", name)]).ok();
         let made = admin.call("CreateAccessKey", &[("UserName", name)]).ok();
@@ -130,7 +130,7 @@ impl Aws {
     }
 
     /// A device made and enabled for a user.
-    fn enabled(&self, user: &str, name: &str) -> Made {
+    pub(super) fn enabled(&self, user: &str, name: &str) -> Made {
         let made = self.make(name);
         self.enable(user, &made).ok();
         made
@@ -141,7 +141,7 @@ impl Aws {
     }
 
     /// The credentials in an answer of STS.
-    fn session(&self, answer: &Xml) -> Self {
+    pub(super) fn session(&self, answer: &Xml) -> Self {
         let (id, secret) = (answer.value("AccessKeyId"), answer.value("SecretAccessKey"));
         Self { id, secret, token: Some(answer.value("SessionToken")), ..self.clone() }
     }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use ureq::Agent;
 
 /// A browser at the console, without the browser.
-pub(super) struct Console {
+pub(crate) struct Console {
     agent: Agent,
     url: String,
 }
@@ -33,24 +33,26 @@ pub(crate) enum ConsoleError {
 
 impl Console {
     /// A new browser: no cookies.
-    pub(super) fn new(url: &str) -> Self {
-        let config = Agent::config_builder().http_status_as_error(false).build();
+    pub(crate) fn new(url: &str) -> Self {
+        let config = Agent::config_builder().http_status_as_error(false);
+        // The console is on this machine: what is said to it goes through no proxy and follows nobody elsewhere.
+        let config = config.proxy(None).max_redirects(0).build();
         Self { agent: config.into(), url: url.to_owned() }
     }
 
     /// Reads.
-    pub(super) fn get(&mut self, path: &str) -> Result<Value, ConsoleError> {
+    pub(crate) fn get(&mut self, path: &str) -> Result<Value, ConsoleError> {
         read(self.agent.get(format!("{}{path}", self.url)).call()?)
     }
 
     /// Acts, as the console's own page would.
-    pub(super) fn post(&mut self, path: &str, body: Value) -> Result<Value, ConsoleError> {
+    pub(crate) fn post(&mut self, path: &str, body: Value) -> Result<Value, ConsoleError> {
         let request = self.agent.post(format!("{}{path}", self.url)).header("Origin", &self.url);
         read(request.send_json(body)?)
     }
 
     /// Acts, and reads the answer as a value of a type.
-    pub(super) fn post_for<T: DeserializeOwned>(
+    pub(crate) fn post_for<T: DeserializeOwned>(
         &mut self,
         path: &str,
         body: Value,
