@@ -172,7 +172,7 @@ impl SharedSecret {
     }
 
     /// The platform's public key, as `keyAgreement` carries it: a COSE_Key of algorithm -25 (§6.5.6).
-    pub(crate) fn key_agreement(&self) -> Value {
+    pub fn key_agreement(&self) -> Value {
         let (x, y) = &self.platform;
         cbor::map([
             (1, Some(Value::from(2))),

@@ -46,6 +46,20 @@ pub trait Transport {
     }
 }
 
+impl<T: Transport + ?Sized> Transport for &mut T {
+    fn send(&mut self, report: &Report) -> Result<(), TransportError> {
+        (**self).send(report)
+    }
+
+    fn receive(&mut self, timeout: Duration) -> Result<Option<Report>, TransportError> {
+        (**self).receive(timeout)
+    }
+
+    fn now(&self) -> Instant {
+        (**self).now()
+    }
+}
+
 impl<T: Transport + ?Sized> Transport for Box<T> {
     fn send(&mut self, report: &Report) -> Result<(), TransportError> {
         (**self).send(report)

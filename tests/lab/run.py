@@ -1,6 +1,6 @@
 """Runs other people's clients against the key inside the lab's guest: `run.py [CLIENT[/OPERATION]…]`.
 
-KEYWRIGHT is the program that runs keys, RESULTS the folder for results.json, table.txt and the logs. Ends with 1 if
+KEYWRIGHT is the program that runs keys, HIL the one that plays our own scenarios, RESULTS the folder for results.json, table.txt and the logs. Ends with 1 if
 anything failed.
 """
 
@@ -10,6 +10,8 @@ from pathlib import Path
 # What is shared with the clients that are played over UDP.
 sys.path.append(str(Path(__file__).parents[1] / "foreign"))
 
+import doctor
+import hil
 import libfido2
 import openssh
 import pam
@@ -20,7 +22,7 @@ from lab import Scenarios
 
 def main(names):
     scenarios = Scenarios()
-    for module in (libfido2, programs, python_fido2, openssh, pam):
+    for module in (doctor, hil, libfido2, programs, python_fido2, openssh, pam):
         module.add_to(scenarios)
     return scenarios.run(names)
 

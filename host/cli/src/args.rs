@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use keywright_host::transport::DeviceAddress;
 
 use crate::credential_file::CredentialId;
+use crate::doctor::Purpose;
 
 /// A FIDO2 security key in software, and the driver for any vendor's key.
 #[derive(Debug, Parser)]
@@ -43,6 +44,8 @@ pub(crate) enum Command {
     Select(Select),
     /// Have a key show itself.
     Wink(Device),
+    /// Say what this machine lacks for keys, virtual ones too, and how to mend it.
+    Doctor(Doctor),
     /// Run a virtual key.
     #[cfg(all(feature = "emulator", unix))]
     Emulate(Emulate),
@@ -209,6 +212,22 @@ pub(crate) struct Reset {
     /// Do not ask first.
     #[arg(long)]
     pub(crate) yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// What the machine is wanted for; without any, everything.
+    #[arg(value_name = "PURPOSE", value_enum)]
+    pub(crate) purposes: Vec<Purpose>,
+    /// Install the udev rule with which the person at the machine may run and use a virtual key without root.
+    #[arg(long, conflicts_with = "purposes")]
+    pub(crate) install_udev_rule: bool,
+    /// Take the place of a rule of that name that was changed.
+    #[arg(long, requires = "install_udev_rule")]
+    pub(crate) replace: bool,
+    /// Look at, or change, the image of a machine in this folder.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) root: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -4,6 +4,7 @@ pub(crate) mod authenticate;
 pub(crate) mod credentials;
 #[cfg(all(feature = "emulator", feature = "iam", unix))]
 pub(crate) mod demo;
+pub(crate) mod doctor;
 #[cfg(all(feature = "emulator", unix))]
 pub(crate) mod emulate;
 #[cfg(all(feature = "iam", unix))]

@@ -7,6 +7,7 @@
 //! | [`commands`] | one file a command |
 //! | `console` | the JSON endpoints of the local IAM, the asking end |
 //! | `demo` | the story that the command of that name tells |
+//! | [`doctor`] | what a machine lacks for keys, and how to mend it |
 //! | [`output`] | text or JSON on standard output, everything else on standard error |
 //! | [`failure`] | every error's kind, exit code and words |
 //! | [`key`] | finding and opening a key |
@@ -22,6 +23,7 @@ mod console;
 mod credential_file;
 #[cfg(all(feature = "emulator", feature = "iam", unix))]
 mod demo;
+mod doctor;
 mod failure;
 mod hidden;
 mod interrupt;
@@ -43,15 +45,16 @@ fn main() -> ExitCode {
     match Arguments::try_parse() {
         Ok(Arguments { json, command }) => {
             let output = Output::new(json);
-            dispatch(command, &output).map_or_else(|failure| output.fail(&failure), |()| ExitCode::SUCCESS)
+            dispatch(command, &output).unwrap_or_else(|failure| output.fail(&failure))
         }
         Err(error) => output::usage(&error),
     }
 }
 
 /// Hands a command to its file.
-fn dispatch(command: Command, output: &Output) -> Result<(), Failure> {
-    match command {
+fn dispatch(command: Command, output: &Output) -> Result<ExitCode, Failure> {
+    let done = match command {
+        Command::Doctor(arguments) => return commands::doctor::run(arguments, output),
         Command::List => commands::list::run(output),
         Command::Info(device) => commands::info::run(&device, output),
         Command::Register(arguments) => commands::register::run(arguments, output),
@@ -67,5 +70,6 @@ fn dispatch(command: Command, output: &Output) -> Result<(), Failure> {
         Command::Iam(command) => commands::iam::run(command, output),
         #[cfg(all(feature = "emulator", feature = "iam", unix))]
         Command::Demo(arguments) => commands::demo::run(&arguments, output),
-    }
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }

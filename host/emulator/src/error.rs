@@ -75,10 +75,10 @@ pub enum Error {
 fn advice(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::NotFound => {
-            "load the kernel's module (sudo modprobe uhid); a container or WSL may have none: use a VM and USB/IP"
+            "load the kernel's module (sudo modprobe uhid); a container or WSL may have none: `keywright doctor uhid` says more"
         }
         io::ErrorKind::PermissionDenied => {
-            "install the udev rule that is shipped with Keywright, or run this as root"
+            "install the udev rule (keywright doctor --install-udev-rule), or run this as root"
         }
         _ => "start the key again, without uhid if this goes on",
     }

@@ -2,7 +2,7 @@
 //!
 //! `cargo xtask test` runs the stages of the table in [`stages`]; `cargo xtask setup` installs what a stage would
 //! otherwise be skipped for; `cargo xtask checklist` holds the security checklist against the tests; `cargo xtask lab`
-//! runs a command in the Linux guest of the lab.
+//! runs a command in the Linux guest of the lab; `cargo xtask hil` plays scenarios with a key.
 //! Each stage is a function over the [`run::Project`] and the stage's own [`run::Log`]; adding a stage is one
 //! function and one row of the table.
 
@@ -10,6 +10,7 @@ mod boards;
 mod checklist;
 mod emulator;
 mod flash;
+mod hil;
 mod lab;
 mod python;
 mod run;
@@ -61,6 +62,13 @@ enum Command {
     },
     /// Show the rules of the security checklist and their tests; fails where one that is due has none
     Checklist,
+    /// Play the project's scenarios with a key that is plugged in, of whatever vendor (--help shows how)
+    #[command(disable_help_flag = true)]
+    Hil {
+        /// --device hid:PATH, and more
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENT")]
+        arguments: Vec<OsString>,
+    },
     /// Run a command as root in a throw-away Linux guest that has uhid and USB/IP
     Lab {
         /// Open a shell there
@@ -110,6 +118,7 @@ fn dispatch(command: Command) -> Result<bool, String> {
         Command::Firmware => boards::run(&Project::find()?),
         Command::Flash { board, dfu, lock } => flash::run(&Project::find()?, board, dfu, lock),
         Command::Checklist => checklist::run(&Project::find()?),
+        Command::Hil { arguments } => hil::run(&Project::find()?, &arguments),
         Command::Lab { shell, command } => lab::run(&Project::find()?, &command, shell),
         Command::Setup { print, debian } => setup::run(&Project::find()?, print, debian),
     }

@@ -265,7 +265,7 @@ impl Ran {
 
     /// Standard output, which is one line with one value.
     #[track_caller]
-    fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         assert_eq!(self.stdout.matches('\n').count(), 1, "{self:?}");
         serde_json::from_str(&self.stdout).unwrap()
     }

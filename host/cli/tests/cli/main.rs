@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod credentials;
+mod doctor;
 mod failures;
 mod harness;
 #[cfg(feature = "iam")]

@@ -93,6 +93,13 @@ fn every_example_of_the_document_has_the_shape_of_a_real_run() {
     fresh.hand("power-cycle");
     shapes.insert("keywright reset".to_owned(), parsed(&fresh.run(&["reset", "--yes"])));
     shapes.insert("keywright emulate".to_owned(), fresh.first());
+    let doctor = keywright(&["doctor", "--json"]);
+    // It depends on the machine whether something is missing.
+    assert_eq!(doctor.code, Some(i32::from(doctor.json()["ready"] != true)), "{doctor:?}");
+    shapes.insert("keywright doctor".to_owned(), doctor.json());
+    let image = key.folder.text("image");
+    let installed = keywright(&["doctor", "--install-udev-rule", "--root", &image, "--json"]);
+    shapes.insert("keywright doctor --install-udev-rule".to_owned(), installed.ok());
     #[cfg(feature = "iam")]
     shapes.insert(
         "keywright iam serve".to_owned(),

@@ -15,6 +15,8 @@ pub(super) fn run(project: &Project, log: &Log) -> Outcome {
         return Err(skipped("the pinned Python packages are not installed", "cargo xtask setup"));
     }
     let binary = release_build(project, log)?;
+    log.run(&mut project.cargo("build --locked --package keywright-hil"))?;
+    let hil = project.target.join("debug/keywright-hil");
     let results = lab::results(project)?;
     let table = results.join("table.txt");
     // What an earlier run found is not what this one finds.
@@ -23,7 +25,7 @@ pub(super) fn run(project: &Project, log: &Log) -> Outcome {
     }
     let mut command = lab::guest(project, &results);
     command.env("VM_TIMEOUT", GUEST_LIMIT.as_secs().to_string());
-    command.env("KEYWRIGHT", binary).env("RESULTS", &results);
+    command.env("KEYWRIGHT", binary).env("HIL", hil).env("RESULTS", &results);
     command.arg(python::interpreter(project)).args(["-B", "tests/lab/run.py"]);
     let outcome = log.run_within(GUEST_LIMIT + Duration::from_secs(30), &mut command);
     match fs::read_to_string(&table) {
