@@ -1,4 +1,7 @@
-"""Chromium without a window, driven through its DevTools protocol, with a virtual authenticator when asked for."""
+"""Chromium without a window, driven through its DevTools protocol, with a virtual authenticator when asked for.
+
+Another browser is another `Page` that can do the same.
+"""
 
 import base64
 import json
@@ -22,26 +25,37 @@ KEYS = {
 
 
 class Browser:
-    """One Chromium with a profile of its own, gone with it."""
+    """One Chromium with a profile of its own, gone with it. It has `patience` seconds for whatever it is to do."""
 
-    def __init__(self, *flags):
+    CLOSE = "Browser.close"
+
+    def __init__(self, *flags, patience=60):
+        self.patience = patience
         self.profile = tempfile.mkdtemp(prefix="keywright-browser-")
-        command = [os.environ["CHROMIUM"], *FLAGS, *flags, f"--user-data-dir={self.profile}", "about:blank"]
+        command = self.command(*flags)
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        self.socket = websocket.create_connection(self._address(), suppress_origin=True, timeout=60)
+        self.socket = websocket.create_connection(self._address(), suppress_origin=True, timeout=patience)
         self.number = 0
         self.events = []
 
-    def _address(self):
+    def command(self, *flags):
+        return [os.environ["CHROMIUM"], *FLAGS, *flags, f"--user-data-dir={self.profile}", "about:blank"]
+
+    def address(self):
+        """Where it can be driven, once it has said so in its profile."""
         file = pathlib.Path(self.profile, "DevToolsActivePort")
-        for _ in range(600):
-            lines = file.read_text().splitlines() if file.exists() else []
-            if len(lines) == 2:
-                return f"ws://127.0.0.1:{lines[0]}{lines[1]}"
+        lines = file.read_text().splitlines() if file.exists() else []
+        return f"ws://127.0.0.1:{lines[0]}{lines[1]}" if len(lines) == 2 else None
+
+    def _address(self):
+        for _ in range(self.patience * 10):
+            address = self.address()
+            if address:
+                return address
             if self.process.poll() is not None:
-                raise RuntimeError(f"chromium ended with {self.process.returncode}")
+                raise RuntimeError(f"the browser ended with {self.process.returncode}")
             time.sleep(0.1)
-        raise RuntimeError("chromium does not answer")
+        raise RuntimeError("the browser does not answer")
 
     def call(self, method, session=None, **parameters):
         """Sends a command and waits for its answer; what happens meanwhile is kept in `events`."""
@@ -54,7 +68,7 @@ class Browser:
             answer = json.loads(self.socket.recv())
             if answer.get("id") == self.number:
                 if "error" in answer:
-                    raise RuntimeError(f"{method}: {answer['error']['message']}")
+                    raise RuntimeError(f"{method}: {answer['error']} {answer.get('message', '')}")
                 return answer["result"]
             self.events.append(answer)
 
@@ -63,11 +77,11 @@ class Browser:
         context = self.call("Target.createBrowserContext")["browserContextId"]
         target = self.call("Target.createTarget", url="about:blank", browserContextId=context)["targetId"]
         session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        return Page(self, session, width)
+        return ChromiumPage(self, session, width)
 
     def close(self):
         try:
-            self.call("Browser.close")
+            self.call(self.CLOSE)
         finally:
             self.socket.close()
             try:
@@ -79,7 +93,67 @@ class Browser:
 
 
 class Page:
-    """One page: where it is, what it shows, and what a person at the keyboard does with it."""
+    """One page: where it is, what it shows, and what a person at the keyboard does with it.
+
+    A browser of its own way gives it `run`, `go`, `press`, `insert` and `screenshot`.
+    """
+
+    # Seconds for a condition to come true.
+    patience = 20
+
+    def wait(self, condition, seconds=None):
+        """Waits until a condition holds in the page, also across a navigation."""
+        end = time.monotonic() + (seconds or self.patience)
+        while time.monotonic() < end:
+            try:
+                if self.run(f"Boolean({condition})"):
+                    return
+            except RuntimeError:
+                pass  # The page is being replaced.
+            time.sleep(0.05)
+        raise AssertionError(f"{condition} did not come true at {self.run('location.href')}: {self.text()}")
+
+    def wait_for_path(self, path):
+        """Waits for a whole page whose path, without the query, is this one."""
+        self.wait(f"location.pathname === {json.dumps(path)} && document.readyState === 'complete'")
+
+    def text(self):
+        return self.run("document.body ? document.body.innerText : ''")
+
+    def focus(self, selector):
+        """Tabs to a control: one that cannot be reached so is a failure."""
+        wanted = f"document.activeElement.matches({json.dumps(selector)})"
+        for _ in range(80):
+            if self.run(wanted):
+                return
+            self.press("Tab")
+        raise AssertionError(f"the keyboard does not reach {selector}")
+
+    def type(self, selector, text):
+        self.focus(selector)
+        self.run("document.activeElement.select && document.activeElement.select()")
+        self.insert(text)
+
+    def choose(self, value):
+        """Moves to a radio button of a group with the arrow keys."""
+        self.focus("input[type=radio]")
+        for _ in range(10):
+            if self.run(f"document.activeElement.value === {json.dumps(value)}"):
+                self.press("Space")
+                return
+            self.press("ArrowDown")
+        raise AssertionError(f"there is no choice {value}")
+
+    def activate(self, selector):
+        self.focus(selector)
+        self.press("Enter")
+
+    def let_model_be_seen(self):
+        """Allows a page to see which model a key is, where the browser asks for that."""
+
+
+class ChromiumPage(Page):
+    """A page, what Chromium complains about in it, and virtual authenticators."""
 
     def __init__(self, browser, session, width):
         self.browser, self.session = browser, session
@@ -105,25 +179,6 @@ class Page:
         self.call("Page.navigate", url=url)
         self.wait("document.readyState === 'complete' && location.href !== 'about:blank'")
 
-    def wait(self, condition, seconds=20):
-        """Waits until a condition holds in the page, also across a navigation."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            try:
-                if self.run(f"Boolean({condition})"):
-                    return
-            except RuntimeError:
-                pass  # The page is being replaced.
-            time.sleep(0.05)
-        raise AssertionError(f"{condition} did not come true at {self.run('location.href')}: {self.text()}")
-
-    def wait_for_path(self, path):
-        """Waits for a whole page whose path, without the query, is this one."""
-        self.wait(f"location.pathname === {json.dumps(path)} && document.readyState === 'complete'")
-
-    def text(self):
-        return self.run("document.body ? document.body.innerText : ''")
-
     def press(self, key):
         code, text = KEYS[key]
         name = {"Space": " "}.get(key, key)
@@ -132,33 +187,8 @@ class Page:
         self.call("Input.dispatchKeyEvent", type="keyDown", **common, **extra)
         self.call("Input.dispatchKeyEvent", type="keyUp", **common)
 
-    def focus(self, selector):
-        """Tabs to a control: one that cannot be reached so is a failure."""
-        wanted = f"document.activeElement.matches({json.dumps(selector)})"
-        for _ in range(80):
-            if self.run(wanted):
-                return
-            self.press("Tab")
-        raise AssertionError(f"the keyboard does not reach {selector}")
-
-    def type(self, selector, text):
-        self.focus(selector)
-        self.run("document.activeElement.select && document.activeElement.select()")
+    def insert(self, text):
         self.call("Input.insertText", text=text)
-
-    def choose(self, value):
-        """Moves to a radio button of a group with the arrow keys."""
-        self.focus("input[type=radio]")
-        for _ in range(10):
-            if self.run(f"document.activeElement.value === {json.dumps(value)}"):
-                self.press("Space")
-                return
-            self.press("ArrowDown")
-        raise AssertionError(f"there is no choice {value}")
-
-    def activate(self, selector):
-        self.focus(selector)
-        self.press("Enter")
 
     def screenshot(self, path):
         size = self.call("Page.getLayoutMetrics")["cssContentSize"]

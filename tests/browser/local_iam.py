@@ -15,10 +15,10 @@ PASSWORD = "a good password"
 
 
 class Iam:
-    """The server in `KEYWRIGHT_IAM`, in memory, on a port of its own."""
+    """A server on a port of its own: that in `KEYWRIGHT_IAM`, in memory, or another command."""
 
-    def __init__(self):
-        command = [os.environ["KEYWRIGHT_IAM"], "--json", "--ephemeral"]
+    def __init__(self, *command):
+        command = command or [os.environ["KEYWRIGHT_IAM"], "--json", "--ephemeral"]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         self.told = json.loads(self.process.stdout.readline())
         self.url, self.account = self.told["console_url"], self.told["account"]

@@ -19,5 +19,4 @@ def play(log):
         suite = xml.etree.ElementTree.parse(junit).find("testsuite")
         expect("scenarios must have been played", int(suite.get("tests")) - int(suite.get("skipped")) >= 38, printed)
         expect("our own key must give no reason for a remark", "remark:" not in printed, printed)
-        # It went and came back: the node may be another, and the key must be empty.
         return printed.splitlines()[-1]

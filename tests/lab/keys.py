@@ -16,15 +16,15 @@ PATIENCE = 30
 ANY = "127.0.0.1:0"
 
 
-def until(what, check):
+def until(what, check, patience=PATIENCE):
     """Waits for something that the kernel or another process does; gives what `check` found."""
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + patience
     while time.monotonic() < end:
         found = check()
         if found:
             return found
         time.sleep(0.02)
-    expect(what, False, f"(not within {PATIENCE} s)")
+    expect(what, False, f"(not within {patience} s)")
 
 
 def hidraw_nodes(beginning):
@@ -42,12 +42,20 @@ def hidraw_nodes(beginning):
     return [nodes[place] for place in sorted(nodes)]
 
 
-class Keys:
-    """Keys in one process over state files of their own; `form` is uhid, usbip, or udp, which gives no nodes. Leaving the block kills the process."""
+def as_user(number):
+    """The beginning of a command line that makes it a command of a user without rights."""
+    return ["setpriv", f"--reuid={number}", f"--regid={number}", "--clear-groups"]
 
-    def __init__(self, log, form="uhid", touch="auto", number=1, attestation="self"):
+
+class Keys:
+    """Keys in one process over state files of their own; `form` is uhid, usbip, or udp, which gives no nodes.
+
+    The process is root's, or `user`'s. Leaving the block kills it.
+    """
+
+    def __init__(self, log, form="uhid", touch="auto", number=1, attestation="self", user=None):
         self.log, self.form, self.touch, self.number = log, form, touch, number
-        self.attestation = attestation
+        self.attestation, self.user = attestation, user
         self.folder = tempfile.TemporaryDirectory(prefix="keywright-lab-")
         self.process = None
 
@@ -60,7 +68,11 @@ class Keys:
         self.folder.cleanup()
 
     def start(self):
-        words = [os.environ["KEYWRIGHT"], "emulate", "--json", "--touch", self.touch, "--keys", str(self.number)]
+        words = []
+        if self.user is not None:
+            os.chown(self.folder.name, self.user, self.user)
+            words = as_user(self.user)
+        words += [os.environ["KEYWRIGHT"], "emulate", "--json", "--touch", self.touch, "--keys", str(self.number)]
         words += ["--attestation", self.attestation, "--state", self.path("state"), "--control", self.path("control")]
         words += {"uhid": ["--uhid"], "usbip": ["--usbip", ANY], "udp": ["--udp", ANY]}[self.form]
         self.process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=self.log.file, text=True)
@@ -110,13 +122,18 @@ class Keys:
     def path(self, name):
         return str(Path(self.folder.name) / name)
 
-    def control(self, word):
-        """Does what a hand would do."""
+    def is_asking(self, at=0):
+        """Whether a key waits for a touch."""
+        return self.control("state", at)["state"]["indication"] == "touch-wanted"
+
+    def control(self, word, at=0):
+        """Does what a hand would do to the key in this place."""
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(PATIENCE)
-            connection.connect(self.line["control"] if self.number == 1 else self.line["control"][0])
+            connection.connect(self.line["control"] if self.number == 1 else self.line["control"][at])
             connection.sendall(json.dumps({"do": word}).encode() + b"\n")
             answer = json.loads(connection.makefile().readline())
-        self.log.line(f"{word}: {answer}")
+        if word != "state":
+            self.log.line(f"{word}: {answer}")
         expect(f"`{word}` must be obeyed", "error" not in answer, str(answer))
         return answer

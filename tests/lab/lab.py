@@ -5,6 +5,7 @@ import os
 import subprocess
 import time
 import traceback
+from contextlib import ExitStack
 from pathlib import Path
 
 RESULTS = Path(os.environ["RESULTS"])
@@ -24,15 +25,23 @@ class Log:
 
     def __init__(self, path):
         self.file = open(path, "w", buffering=1)
+        self.start = time.monotonic()
 
     def line(self, text):
-        print(text, file=self.file)
+        print(f"{time.monotonic() - self.start:6.1f} {text}", file=self.file)
 
-    def run(self, *words, stdin="", ok=True, limit=60, **environment):
-        """Runs a program without a terminal, so that it asks for a PIN on its standard input; gives what it printed.
+    def run(self, *words, ok=True, **how):
+        """Runs a program to its end; gives what it printed.
 
         `ok` is whether it must end well; None if that does not matter.
         """
+        done = self.done(*words, **how)
+        if ok is not None:
+            expect(f"`{words[0]}` must {'succeed' if ok else 'fail'}", (done.returncode == 0) == ok, done.stderr[-300:])
+        return done.stdout
+
+    def done(self, *words, stdin="", limit=60, **environment):
+        """A program that has ended; it ran without a terminal, so that it asks for a PIN on its standard input."""
         words = [str(word) for word in words]
         self.line("$ " + " ".join(words))
         done = subprocess.run(
@@ -46,9 +55,7 @@ class Log:
             env={**os.environ, **environment},
         )
         self.line(done.stdout + done.stderr + f"[{done.returncode}]")
-        if ok is not None:
-            expect(f"`{words[0]}` must {'succeed' if ok else 'fail'}", (done.returncode == 0) == ok, done.stderr[-300:])
-        return done.stdout
+        return done
 
 
 class Scenarios:
@@ -57,10 +64,15 @@ class Scenarios:
     def __init__(self):
         self.table = {}
         self.results = []
+        self.ends = ExitStack()
 
     def add(self, client, operation, play):
         """`play` gets a log; what it returns is a remark for the table."""
         self.table[client, operation] = play
+
+    def at_end(self, close):
+        """Has something that scenarios share closed after the last one."""
+        self.ends.callback(close)
 
     def run(self, names):
         RESULTS.mkdir(parents=True, exist_ok=True)
@@ -68,8 +80,9 @@ class Scenarios:
         if not chosen:
             print("no such scenario; there are:", *("/".join(key) for key in self.table), sep="\n  ")
             return 2
-        for client, operation in chosen:
-            self.play(client, operation)
+        with self.ends:
+            for client, operation in chosen:
+                self.play(client, operation)
         (RESULTS / "table.txt").write_text(table(self.results))
         return 0 if all(result["ok"] for result in self.results) else 1
 

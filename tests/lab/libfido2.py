@@ -121,6 +121,23 @@ def resident(log, key):
     expect("and not after it was deleted", credential[0] not in listed, listed)
 
 
+def two_accounts(log, key):
+    """Both accounts of a relying party prove themselves to a question that names neither, the newer one first."""
+    set_pin(log, key)
+    publics = []
+    for account in ("older", "newer"):
+        _, public = make(log, key, "-r", pin=PIN)
+        publics.append(Path(public).rename(key.path(account)))
+    Path(key.path("parameters")).write_text(f"{encoded(32)}\n{RP}\n")
+    given = log.run(
+        "fido2-assert", "-G", "-r", "-v", "-i", key.path("parameters"), key.node, stdin=f"{PIN}\n"
+    ).splitlines()
+    expect("there must be two proofs of five lines, the user's id last", len(given) == 10 and given[4] != given[9], str(given))
+    for proof, own, other in ((given[5:9], *publics), (given[:4], *reversed(publics))):
+        for public, ok in ((own, True), (other, False)):
+            log.run("fido2-assert", "-V", "-v", "-p", public, "es256", stdin="\n".join(proof) + "\n", ok=ok)
+
+
 def hmac_secret(log, key):
     credential = make(log, key, "-h")
     one, two = encoded(32), encoded(32)
@@ -154,7 +171,7 @@ def unplug(log, key):
     waiting = subprocess.Popen(
         ["fido2-assert", "-G", "-i", key.path("parameters"), key.node], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     )
-    until("the key must ask for a touch", lambda: key.control("state")["state"]["indication"] == "touch-wanted")
+    until("the key must ask for a touch", key.is_asking)
     key.control("unplug")
     expect("the program must end with an error", waiting.wait(timeout=20) != 0)
     log.line(waiting.stderr.read().decode())
@@ -174,6 +191,7 @@ OPERATIONS = {
     "U2F": u2f,
     "PIN": pin,
     "discoverable": resident,
+    "two accounts": two_accounts,
     "hmac-secret": hmac_secret,
     "credProtect": cred_protect,
     "reset": reset,

@@ -10,19 +10,33 @@ from pathlib import Path
 # What is shared with the clients that are played over UDP.
 sys.path.append(str(Path(__file__).parents[1] / "foreign"))
 
+import browsers
 import doctor
 import hil
+import keywright_command
 import libfido2
 import openssh
 import pam
 import programs
 import python_fido2
+import udev
 from lab import Scenarios
 
 
 def main(names):
     scenarios = Scenarios()
-    for module in (doctor, hil, libfido2, programs, python_fido2, openssh, pam):
+    for module in (
+        keywright_command,
+        doctor,
+        hil,
+        libfido2,
+        programs,
+        python_fido2,
+        openssh,
+        pam,
+        udev,
+        browsers,
+    ):
         module.add_to(scenarios)
     return scenarios.run(names)
 

@@ -93,6 +93,9 @@ const CLIENTS: &[&str] = &[
     "sshd",
     "pamtester",
     "pamu2fcfg",
+    "setpriv",
+    "chromium",
+    "firefox-esr",
 ];
 
 /// Debian's packages that hold all of it.
@@ -111,6 +114,9 @@ pub(crate) const PACKAGES: &[&str] = &[
     "libpam-u2f",
     "pamu2fcfg",
     "pamtester",
+    "util-linux",
+    "chromium",
+    "firefox-esr",
 ];
 
 #[cfg(test)]
