@@ -12,6 +12,7 @@ use rand_core::CryptoRng;
 
 use crate::ctap2::{self, Next, Plan};
 use crate::ctaphid::{Request, Response};
+use crate::decision::Grant;
 use crate::identity::Identity;
 use crate::pin;
 use crate::state::State;
@@ -61,6 +62,8 @@ struct Pending<B> {
     plan: Plan,
     /// Since when it waits for the user; `None` once the work has begun.
     waits_since: Option<Instant>,
+    /// Whether the user has touched the key for it.
+    touched: Grant,
 }
 
 /// What commands act on.
@@ -99,7 +102,9 @@ where
         self.core.state.channel = request.channel;
         self.pending = None;
         match request.command {
-            Command::CBOR => self.advance(request, |core, message, out| ctap2::start(core, message, out)),
+            Command::CBOR => {
+                self.advance(request, Grant::NONE, |core, message, out| ctap2::start(core, message, out))
+            }
             // The transport hands out no third command.
             _ => self.message(request),
         }
@@ -113,7 +118,10 @@ where
         if self.pending.is_none() {
             self.presence.touch(now);
         }
-        let pending = self.pending.take_if(|pending| pending.takes_touch(now))?;
+        let waiting = self.pending.as_ref();
+        let touched = Grant::if_twice(|| waiting.is_some_and(|pending| pending.takes_touch(now)));
+        let pending = self.pending.take_if(|_| touched.holds())?;
+        let pending = Pending { touched, ..pending };
         self.core.state.now = now;
         Some(self.act(pending))
     }
@@ -170,16 +178,19 @@ where
         Some(self.answer(request, &[status.0]))
     }
 
-    fn act(&mut self, Pending { request, plan, .. }: Pending<B>) -> Progress<B> {
-        self.advance(request, |core, message, out| {
-            ctap2::act(core, plan, message.get(1..).unwrap_or_default(), out)
+    fn act(&mut self, Pending { request, plan, touched, .. }: Pending<B>) -> Progress<B> {
+        self.advance(request, touched, |core, message, out| {
+            ctap2::act(core, plan, touched, message.get(1..).unwrap_or_default(), out)
         })
     }
 
     /// Runs a step of a command and does with the request what the step says.
+    // A function of its own in every build: a test on the emulated board skips its instructions one by one.
+    #[inline(never)]
     fn advance(
         &mut self,
         request: Request<B>,
+        touched: Grant,
         step: impl FnOnce(&mut Core<F, R>, &[u8], &mut Encoder<'_>) -> Result<Next, Status>,
     ) -> Progress<B> {
         let mut out = Encoder::new(self.buffer.buffer_mut());
@@ -191,13 +202,13 @@ where
         match next {
             Ok(Next::Wait(plan)) => {
                 let waits_since = Some(self.core.state.now);
-                self.pending = Some(Pending { request, plan, waits_since });
+                self.pending = Some(Pending { request, plan, waits_since, touched: Grant::NONE });
                 // From now on a touch is for this request, and one that was for U2F must not become it.
                 self.presence.clear();
                 Progress::TouchWanted(Touch::Press)
             }
             Ok(Next::Work(plan)) => {
-                self.pending = Some(Pending { request, plan, waits_since: None });
+                self.pending = Some(Pending { request, plan, waits_since: None, touched });
                 Progress::Working
             }
             Ok(Next::Done) => {

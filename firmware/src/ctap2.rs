@@ -20,6 +20,7 @@ use keywright_common::status::Status;
 use rand_core::CryptoRng;
 
 use crate::authenticator::Core;
+use crate::decision::Grant;
 use crate::state::State;
 use crate::store::StoreError;
 
@@ -47,6 +48,15 @@ pub(crate) enum Plan {
 }
 
 impl Plan {
+    /// Whether it is carried out for a user who touched the key only.
+    const fn needs_presence(&self) -> bool {
+        match self {
+            Self::Answer(_) => false,
+            Self::GetAssertion(plan) => plan.needs_presence(),
+            Self::MakeCredential(_) | Self::Selection | Self::Reset => true,
+        }
+    }
+
     /// What a user who does nothing is reported as.
     pub(crate) const fn timeout_status(&self) -> Status {
         match self {
@@ -81,13 +91,17 @@ pub(crate) fn start<F: NorFlash, R: CryptoRng>(
     }
 }
 
-/// Carries out what a command has planned, after the touch.
+/// Carries out what a command has planned; `touched` is granted if the user was there for it.
 pub(crate) fn act<F: NorFlash, R: CryptoRng>(
     core: &mut Core<F, R>,
     plan: Plan,
+    touched: Grant,
     parameters: &[u8],
     out: &mut Encoder<'_>,
 ) -> Result<Next, Status> {
+    if plan.needs_presence() {
+        touched.require(Status::OPERATION_DENIED)?;
+    }
     match plan {
         Plan::Answer(status) => Err(status),
         Plan::MakeCredential(plan) => make_credential::act(core, plan, parameters, out),

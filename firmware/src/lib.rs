@@ -14,6 +14,7 @@
 //! | `u2f` | register, authenticate and version, and the presence they take | state, store, randomness, crypto |
 //! | `attestation` | who speaks for a new credential | crypto |
 //! | `lookup` | which credentials a request may use | store, crypto |
+//! | `decision` | what one skipped instruction must not turn | nothing else |
 //! | `state` | what commands know beside the store | nothing else |
 //! | `credential` | what is inside a credential id | crypto |
 //! | [`store`] | records on flash | flash, crypto |
@@ -32,6 +33,7 @@ mod credential;
 pub mod crypto;
 mod ctap2;
 pub mod ctaphid;
+mod decision;
 pub mod identity;
 pub mod key;
 mod lookup;

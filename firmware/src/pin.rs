@@ -12,6 +12,7 @@ use keywright_common::status::Status;
 use crate::authenticator::Start;
 use crate::crypto::seal::SealingKey;
 use crate::crypto::{Secret, sha256};
+use crate::decision::Grant;
 use crate::store::{DeviceSecret, PinRecord, Store, StoreError};
 
 /// LEFT(SHA-256(PIN), 16): what the platform proves to know.
@@ -49,25 +50,32 @@ pub(crate) const fn needs_power_cycle(record: &PinRecord) -> bool {
     record.consecutive_mismatches >= MAX_CONSECUTIVE_MISMATCHES
 }
 
-/// Tries the PIN whose hash is `candidate`; `record` is the one that [`usable`] gave.
+/// Tries the PIN whose hash is `candidate`. What is given for the PIN is given for the grant.
 ///
 /// # Errors
-/// `PIN_BLOCKED`, `PIN_AUTH_BLOCKED` or `PIN_INVALID` if it is another one.
-pub(crate) fn compare<F: NorFlash>(
-    store: &mut Store<F>,
-    mut record: PinRecord,
-    candidate: &PinHash,
-) -> Result<(), Status> {
+/// As [`usable`], which is asked again about what is on flash now; `PIN_BLOCKED`, `PIN_AUTH_BLOCKED` or `PIN_INVALID` if it is
+/// another PIN; `OTHER` if the retry was not spent.
+// A function of its own in every build: a test on the emulated board skips its instructions one by one.
+#[inline(never)]
+pub(crate) fn compare<F: NorFlash>(store: &mut Store<F>, candidate: &PinHash) -> Result<Grant, Status> {
+    let mut record = usable(store.reading().pin()?)?;
     // §6.5.5.6 step 6: spent before it is known whether the PIN is right, or power could be cut in between.
     record.retries = record.retries.checked_sub(1).ok_or(Status::PIN_BLOCKED)?;
     record.consecutive_mismatches = record.consecutive_mismatches.saturating_add(1);
     store.set_pin(&record)?;
-    if record.verifier != verifier(store.secret()?, candidate) {
-        return Err(blocked(&record).unwrap_or(Status::PIN_INVALID));
-    }
+    is_spent(store, &record).require(Status::OTHER)?;
+    let entered = verifier(store.secret()?, candidate);
+    let is_right = Grant::if_twice(|| record.verifier == entered);
+    is_right.require(blocked(&record).unwrap_or(Status::PIN_INVALID))?;
     record.retries = MAX_PIN_RETRIES;
     record.consecutive_mismatches = 0;
-    Ok(store.set_pin(&record)?)
+    store.set_pin(&record)?;
+    Ok(is_right)
+}
+
+/// Whether what was written is what is on flash: a write that was skipped has spent nothing.
+fn is_spent<F: NorFlash>(store: &mut Store<F>, record: &PinRecord) -> Grant {
+    Grant::if_twice(|| store.reading().pin().is_ok_and(|written| written.as_ref() == Some(record)))
 }
 
 /// Sets a PIN that is padded with zeros to 64 bytes, in place of any other.
@@ -120,6 +128,7 @@ const fn blocked(record: &PinRecord) -> Option<Status> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::{Counting, PowerCutFlash};
 
     fn length_of(bytes: &[u8]) -> Option<u8> {
         let mut padded = [0; PADDED_PIN_BYTES];
@@ -146,6 +155,44 @@ mod tests {
         assert_eq!(length_of(b"1234\xff"), None);
         assert_eq!(length_of(b"\xc0\xb1\xc0\xb2\xc0\xb3\xc0\xb4"), None);
         assert_eq!(length_of(b"123\xe2\x82"), None);
+    }
+
+    /// A store with the PIN 1234.
+    fn with_pin() -> Store<PowerCutFlash<4, 4096, 4>> {
+        let mut store = Store::open_or_fault(PowerCutFlash::new(), &mut Counting::default());
+        let mut padded = Secret::new([0; PADDED_PIN_BYTES]);
+        padded.expose_mut()[..4].copy_from_slice(b"1234");
+        set(&mut store, &padded).unwrap();
+        store
+    }
+
+    /// As where the write is skipped: it seems done, and flash is as it was.
+    #[test]
+    fn g31_a_pin_is_not_compared_where_the_retry_was_not_spent_on_flash() {
+        let mut store = with_pin();
+        assert!(compare(&mut store, &hash("1234")).unwrap().holds());
+        let record = usable(store.reading().pin().unwrap()).unwrap();
+        assert!(is_spent(&mut store, &record).holds());
+        let unspent = PinRecord { retries: record.retries - 1, ..record };
+        assert!(!is_spent(&mut store, &unspent).holds());
+        store.flash_mut().forget_writes(true);
+        for pin in ["1234", "9999"] {
+            assert_eq!(compare(&mut store, &hash(pin)).err(), Some(Status::OTHER), "{pin}");
+        }
+    }
+
+    #[test]
+    fn g31_a_blocked_pin_is_refused_once_more_where_it_is_compared() {
+        let mut store = with_pin();
+        let record = usable(store.reading().pin().unwrap()).unwrap();
+        for (retries, consecutive_mismatches, status) in
+            [(0, 0, Status::PIN_BLOCKED), (5, 3, Status::PIN_AUTH_BLOCKED)]
+        {
+            let record = PinRecord { retries, consecutive_mismatches, ..record.clone() };
+            store.set_pin(&record).unwrap();
+            assert_eq!(compare(&mut store, &hash("1234")).err(), Some(status));
+            assert_eq!(store.reading().pin().unwrap(), Some(record), "it costs nothing");
+        }
     }
 
     #[test]

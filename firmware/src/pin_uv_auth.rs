@@ -14,7 +14,8 @@ use keywright_common::status::Status;
 use keywright_common::time::Instant;
 use rand_core::CryptoRng;
 
-use crate::crypto::{KeyAgreementKey, Secret};
+use crate::crypto::KeyAgreementKey;
+use crate::decision::Grant;
 
 pub(crate) use protocol::{Ciphertext, Protocol, SharedSecret};
 use token::Token;
@@ -65,18 +66,28 @@ impl PinUvAuth {
         *self.slot(protocol) = None;
     }
 
-    /// resetPinUvAuthToken() for all protocols, then beginUsingPinUvAuthToken() (§6.5.2.1): a new token and its value.
+    /// resetPinUvAuthToken() for all protocols, then beginUsingPinUvAuthToken() (§6.5.2.1): a new token, encrypted for the
+    /// platform with which `shared` is shared.
     ///
     /// `rp_id_hash` is the SHA-256 of the permissions RP ID; without one the token is bound at its first use.
+    ///
+    /// # Errors
+    /// `PIN_INVALID` if the user is not `verified`.
+    // Not a part of its caller: whoever gets past the caller's own check meets this one.
+    #[inline(never)]
     pub(crate) fn issue_token(
         &mut self,
-        protocol: Protocol,
+        verified: Grant,
+        shared: &SharedSecret,
         permissions: Permissions,
         rp_id_hash: Option<[u8; 32]>,
         now: Instant,
         random: &mut impl CryptoRng,
-    ) -> &Secret<32> {
-        self.token.insert(Token::issue(protocol, permissions, rp_id_hash, now, random)).value()
+    ) -> Result<Ciphertext, Status> {
+        verified.require(Status::PIN_INVALID)?;
+        let token = Token::issue(shared.protocol(), permissions, rp_id_hash, now, random);
+        let token = self.token.insert(token);
+        shared.encrypt(token.value().expose(), random).ok_or(Status::OTHER)
     }
 
     /// resetPinUvAuthToken() for all protocols: no token is in use.
@@ -106,11 +117,12 @@ impl PinUvAuth {
         permission: Permissions,
         rp_id_hash: &[u8; 32],
         now: Instant,
-    ) -> Result<(), Status> {
+    ) -> Result<Grant, Status> {
         self.expire(now);
         let token = self.token.as_mut().ok_or(Status::PIN_AUTH_INVALID)?;
-        token.verify(protocol, message, param)?;
-        token.authorize(permission, rp_id_hash)
+        let verified = token.verify(protocol, message, param)?;
+        token.authorize(permission, rp_id_hash)?;
+        Ok(verified)
     }
 
     /// §6.8: whether the token allows this of credential management. `rp_id_hash` is the relying party that the subcommand
@@ -124,11 +136,12 @@ impl PinUvAuth {
         message: &[&[u8]],
         rp_id_hash: Option<&[u8; 32]>,
         now: Instant,
-    ) -> Result<(), Status> {
+    ) -> Result<Grant, Status> {
         self.expire(now);
         let token = self.token.as_mut().ok_or(Status::PIN_AUTH_INVALID)?;
-        token.verify(protocol, message, param)?;
-        token.authorize_management(rp_id_hash)
+        let verified = token.verify(protocol, message, param)?;
+        token.authorize_management(rp_id_hash)?;
+        Ok(verified)
     }
 
     /// clearUserVerifiedFlag() and clearPinUvAuthTokenPermissionsExceptLbw() (§6.5.2.1).

@@ -19,6 +19,7 @@ use rand_core::CryptoRng;
 
 use crate::authenticator::Core;
 use crate::credential::{CredentialSource, Policy, SigningKey};
+use crate::decision::Grant;
 use crate::lookup;
 use crate::state::State;
 use crate::store::{Reading, StoreError};
@@ -42,10 +43,12 @@ pub(crate) fn run<F: NorFlash, R: CryptoRng>(
 ) -> Result<(), StatusWord> {
     let request = Request::parse(message)?;
     let plan = check(&core.state, &request, &mut core.store.reading())?;
-    if plan.needs_presence() && !presence.take(channel, core.state.now) {
-        return Err(StatusWord::CONDITIONS_NOT_SATISFIED);
+    let mut touched = Grant::NONE;
+    if plan.needs_presence() {
+        touched = presence.take(channel, core.state.now);
+        touched.require(StatusWord::CONDITIONS_NOT_SATISFIED)?;
     }
-    act(core, &plan, out)
+    act(core, &plan, touched, out)
 }
 
 fn check<'a, F: NorFlash>(
@@ -93,8 +96,13 @@ impl Plan<'_> {
 fn act<F: NorFlash, R: CryptoRng>(
     core: &mut Core<F, R>,
     plan: &Plan<'_>,
+    touched: Grant,
     out: &mut Encoder<'_>,
 ) -> Result<(), StatusWord> {
+    // Decided by [`run`], and here again.
+    if plan.needs_presence() {
+        touched.require(StatusWord::CONDITIONS_NOT_SATISFIED)?;
+    }
     match plan {
         Plan::Version => out.raw(VERSION).map(drop).map_err(StatusWord::from),
         Plan::Register(request) => register(core, request, out),

@@ -51,15 +51,25 @@ export class PinProtocol {
   authenticate(message) { return createHmac('sha256', this.hmacKey).update(message).digest(); }
 }
 
-export function setPin(key, pin) {
-  const protocol = new PinProtocol(key), padded = Buffer.alloc(64);
-  padded.write(pin);
-  const encrypted = protocol.encrypt(padded);
+function padded(pin) {
+  const bytes = Buffer.alloc(64);
+  bytes.write(pin);
+  return bytes;
+}
+
+export function setPin(key, pin, protocol = new PinProtocol(key)) {
+  const encrypted = protocol.encrypt(padded(pin));
   return key.cbor(CLIENT_PIN, new Map([[1, 2], [2, 3], [3, protocol.platformKey], [4, protocol.authenticate(encrypted)], [5, encrypted]])).status;
 }
 
-export function tryPin(key, pin) {
-  const protocol = new PinProtocol(key);
+export function changePin(key, pin, next, protocol = new PinProtocol(key)) {
+  const encrypted = protocol.encrypt(padded(next)), pinHash = protocol.encrypt(hash(pin).subarray(0, 16));
+  const param = protocol.authenticate(Buffer.concat([encrypted, pinHash]));
+  return key.cbor(CLIENT_PIN, new Map([[1, 2], [2, 4], [3, protocol.platformKey], [4, param], [5, encrypted], [6, pinHash]])).status;
+}
+
+// getPinToken: the status, and the token if there is one.
+export function tryPin(key, pin, protocol = new PinProtocol(key)) {
   return key.cbor(CLIENT_PIN, new Map([[1, 2], [2, 5], [3, protocol.platformKey], [6, protocol.encrypt(hash(pin).subarray(0, 16))]])).status;
 }
 

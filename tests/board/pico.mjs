@@ -24,8 +24,11 @@ export function load(path) {
   return parts;
 }
 
-// The address of a symbol of an ELF file, by the end of its name.
-export function symbols(path) {
+// The addresses of the symbols of an ELF file, by their names.
+export function symbols(path) { return new Map([...ranges(path)].map(([name, { from }]) => [name, from])); }
+
+// From where to where the symbols of an ELF file reach.
+export function ranges(path) {
   const file = readFileSync(path), table = new Map();
   const start = file.readUInt32LE(32), size = file.readUInt16LE(46), count = file.readUInt16LE(48);
   for (let n = 0; n < count; n++) {
@@ -35,7 +38,8 @@ export function symbols(path) {
     const names = file.readUInt32LE(start + link * size + 16);
     for (let at = offset; at < offset + length; at += 16) {
       const name = names + file.readUInt32LE(at);
-      table.set(file.toString('latin1', name, file.indexOf(0, name)), file.readUInt32LE(at + 4));
+      const from = file.readUInt32LE(at + 4);
+      table.set(file.toString('latin1', name, file.indexOf(0, name)), { from, to: from + file.readUInt32LE(at + 8) });
     }
   }
   return table;

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { GET_ASSERTION, GET_INFO, MAKE_CREDENTIAL, RESET, assertion, creation, credentialId, pinRetries, setPin, tryPin } from './commands.mjs';
+import { GET_ASSERTION, GET_INFO, MAKE_CREDENTIAL, RESET, assertion, changePin, creation, credentialId, pinRetries, setPin, tryPin } from './commands.mjs';
 import { SIZE } from './flash.mjs';
 import { Key } from './key.mjs';
 
@@ -66,6 +66,18 @@ test('g26_no_power_cut_loses_a_credential_a_pin_or_a_spent_retry', () => {
     const status = tryPin(board, '1234');
     assert.ok(status === OK || status === PIN_NOT_SET, `${status}`);
   });
+  check(cuts(key, () => assert.equal(changePin(key, '1234', '567890'), OK)), 'change PIN', (board) => {
+    assert.equal(has(board, old), OK);
+    // One of the two is right, and the other costs a retry.
+    const [before, after] = ['1234', '567890'].map((pin) => tryPin(board, pin));
+    assert.deepEqual([before, after].sort(), [OK, PIN_INVALID], `${before} ${after}`);
+  });
+  assert.equal(changePin(key, '567890', '1234'), OK);
+  check(cuts(key, () => assert.equal(changePin(key, '9999', '567890'), PIN_INVALID)), 'change PIN, wrong', (board) => {
+    assert.ok([7, 8].includes(pinRetries(board)));
+    assert.equal(tryPin(board, '1234'), OK);
+  });
+  assert.equal(tryPin(key, '1234'), OK);
   check(cuts(key, () => assert.equal(tryPin(key, '9999'), PIN_INVALID)), 'wrong PIN', (board) => {
     assert.ok([7, 8].includes(pinRetries(board)));
     assert.equal(tryPin(board, '1234'), OK);

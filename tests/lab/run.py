@@ -1,6 +1,7 @@
 """Runs other people's clients against the key inside the lab's guest: `run.py [CLIENT[/OPERATION]…]`.
 
-KEYWRIGHT is the program that runs keys, HIL the one that plays our own scenarios, RESULTS the folder for results.json, table.txt and the logs. Ends with 1 if
+KEYWRIGHT is the program that runs keys, HIL the one that plays our own scenarios, BOARD_PORT where an emulated board is
+offered over USB/IP, RESULTS the folder for results.json, table.txt and the logs. Ends with 1 if
 anything failed.
 """
 
@@ -10,6 +11,7 @@ from pathlib import Path
 # What is shared with the clients that are played over UDP.
 sys.path.append(str(Path(__file__).parents[1] / "foreign"))
 
+import board
 import browsers
 import doctor
 import hil
@@ -29,6 +31,7 @@ def main(names):
         keywright_command,
         doctor,
         hil,
+        board,
         libfido2,
         programs,
         python_fido2,

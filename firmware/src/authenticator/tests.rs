@@ -91,6 +91,55 @@ fn a_credential_of_another_algorithm_is_unknown_to_u2f() {
     assert_eq!(answers(Algorithm::EDDSA, LEVEL_1), UNKNOWN);
 }
 
+/// A request that waits for the user, and the plan that is left.
+fn waiting(message: &[u8]) -> (TestAuthenticator, Pending<Box<Message>>) {
+    let mut authenticator = authenticator();
+    let mut buffer = Box::new(Message::new());
+    buffer.set(message).unwrap();
+    let request = Request { channel: ChannelId(1), command: Command::CBOR, message: buffer };
+    assert!(matches!(authenticator.start(request, Instant::ZERO), Progress::TouchWanted(_)));
+    let pending = authenticator.pending.take().unwrap();
+    (authenticator, pending)
+}
+
+/// A makeCredential of ES256 for the relying party `a`.
+fn creation() -> Vec<u8> {
+    let mut out = std::vec![0; 256];
+    let mut encoder = Encoder::new(&mut out);
+    encoder.raw(&[1]).unwrap().map(4).unwrap().integer(1).unwrap().bytes(&[9; 32]).unwrap();
+    encoder.integer(2).unwrap().map(1).unwrap().text("id").unwrap().text("a").unwrap();
+    encoder.integer(3).unwrap().map(1).unwrap().text("id").unwrap().bytes(&[1]).unwrap();
+    encoder.integer(4).unwrap().array(1).unwrap().map(2).unwrap();
+    encoder.text("alg").unwrap().integer(-7).unwrap().text("type").unwrap().text("public-key").unwrap();
+    encoder.written().to_vec()
+}
+
+/// As if the branch that waits for the touch had been skipped.
+#[test]
+fn g31_what_needs_a_touch_asks_for_it_once_more_where_it_is_carried_out() {
+    for message in [creation(), std::vec![0x07], std::vec![0x0b]] {
+        let (mut authenticator, pending) = waiting(&message);
+        let Progress::Done(response) = authenticator.act(pending) else { panic!("it is not refused") };
+        assert_eq!(response.message.as_slice(), [Status::OPERATION_DENIED.0]);
+
+        let (mut authenticator, pending) = waiting(&message);
+        authenticator.pending = Some(pending);
+        assert!(!matches!(
+            authenticator.touch(Instant::ZERO),
+            Some(Progress::Done(response)) if response.message.as_slice() == [Status::OPERATION_DENIED.0]
+        ));
+    }
+}
+
+#[test]
+fn g31_a_touch_is_not_kept_for_the_next_request() {
+    let (mut authenticator, pending) = waiting(&creation());
+    authenticator.pending = Some(pending);
+    assert!(matches!(authenticator.touch(Instant::ZERO), Some(Progress::Done(_))));
+    let (_, pending) = waiting(&creation());
+    assert!(!pending.touched.holds());
+}
+
 struct Flash(Vec<u8>);
 
 impl ErrorType for Flash {

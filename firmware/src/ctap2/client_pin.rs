@@ -15,9 +15,9 @@ use rand_core::CryptoRng;
 use super::Next;
 use crate::authenticator::Core;
 use crate::crypto::{Secret, sha256};
+use crate::decision::Grant;
 use crate::pin::{self, PinHash};
 use crate::pin_uv_auth::{Protocol, SharedSecret};
-use crate::store::PinRecord;
 
 pub(super) fn run<F: NorFlash, R: CryptoRng>(
     core: &mut Core<F, R>,
@@ -78,14 +78,17 @@ fn set_pin<F: NorFlash, R: CryptoRng>(core: &mut Core<F, R>, request: &Request<'
     let new_pin_enc = mandatory(request.new_pin_enc)?;
     let protocol = Protocol::requested(request.pin_uv_auth_protocol)?;
     // Step 3 stands before step 4: no shared secret is computed.
-    if core.store.reading().pin()?.is_some() {
+    let is_unset = Grant::if_twice(|| matches!(core.store.reading().pin(), Ok(None)));
+    if !is_unset.holds() {
+        // A store that cannot be read is told as such.
+        core.store.reading().pin()?;
         return Err(Status::PIN_AUTH_INVALID);
     }
     let shared = core.state.pin_uv_auth.decapsulate(protocol, key_agreement, &mut core.random)?;
     if !shared.verify(&[new_pin_enc], param) {
         return Err(Status::PIN_AUTH_INVALID);
     }
-    store_new_pin(core, &decrypt(&shared, new_pin_enc)?)
+    store_new_pin(core, is_unset, &decrypt(&shared, new_pin_enc)?)
 }
 
 /// changePIN (§6.5.5.6).
@@ -95,7 +98,7 @@ fn change_pin<F: NorFlash, R: CryptoRng>(core: &mut Core<F, R>, request: &Reques
     let new_pin_enc = mandatory(request.new_pin_enc)?;
     let pin_hash_enc = mandatory(request.pin_hash_enc)?;
     let protocol = Protocol::requested(request.pin_uv_auth_protocol)?;
-    let record = pin::usable(core.store.reading().pin()?)?;
+    pin::usable(core.store.reading().pin()?)?;
     let shared = core.state.pin_uv_auth.decapsulate(protocol, key_agreement, &mut core.random)?;
     if !shared.verify(&[new_pin_enc, pin_hash_enc], param) {
         return Err(Status::PIN_AUTH_INVALID);
@@ -103,8 +106,8 @@ fn change_pin<F: NorFlash, R: CryptoRng>(core: &mut Core<F, R>, request: &Reques
     // Deviates: both lengths are judged before a retry is spent (G4), where steps 6 to 11 spend it first.
     let pin_hash = decrypt(&shared, pin_hash_enc)?;
     let new_pin = decrypt(&shared, new_pin_enc)?;
-    compare(core, protocol, record, &pin_hash)?;
-    store_new_pin(core, &new_pin)
+    let verified = compare(core, protocol, &pin_hash)?;
+    store_new_pin(core, verified, &new_pin)
 }
 
 /// getPinToken (§6.5.5.7.1).
@@ -149,14 +152,14 @@ fn issue_token<F: NorFlash, R: CryptoRng>(
     let key_agreement = mandatory(request.key_agreement)?;
     let pin_hash_enc = mandatory(request.pin_hash_enc)?;
     let protocol = Protocol::requested(request.pin_uv_auth_protocol)?;
-    let record = pin::usable(core.store.reading().pin()?)?;
+    pin::usable(core.store.reading().pin()?)?;
     let shared = core.state.pin_uv_auth.decapsulate(protocol, key_agreement, &mut core.random)?;
-    compare(core, protocol, record, &decrypt(&shared, pin_hash_enc)?)?;
+    let verified = compare(core, protocol, &decrypt(&shared, pin_hash_enc)?)?;
 
     let Core { state, random, .. } = core;
     let rp_id_hash = request.rp_id.map(|rp_id| sha256(&[rp_id.as_bytes()]));
-    let token = state.pin_uv_auth.issue_token(protocol, permissions, rp_id_hash, state.now, random);
-    let token_enc = shared.encrypt(token.expose(), random).ok_or(Status::OTHER)?;
+    let token_enc =
+        state.pin_uv_auth.issue_token(verified, &shared, permissions, rp_id_hash, state.now, random)?;
     let mut response = Response::default();
     response.pin_token = Some(Bytes::try_from(&*token_enc).map_err(|_| Status::OTHER)?);
     Ok(response)
@@ -166,21 +169,24 @@ fn issue_token<F: NorFlash, R: CryptoRng>(
 fn compare<F: NorFlash, R>(
     core: &mut Core<F, R>,
     protocol: Protocol,
-    record: PinRecord,
     pin_hash: &PinHash,
-) -> Result<(), Status> {
-    let result = pin::compare(&mut core.store, record, pin_hash);
+) -> Result<Grant, Status> {
+    let result = pin::compare(&mut core.store, pin_hash);
     if result.is_err() {
         core.state.pin_uv_auth.regenerate(protocol);
     }
     result
 }
 
-/// Stores a new PIN, which ends every token.
+/// Stores a new PIN, which ends every token. `permitted` is granted if there is none, or if the user knew it.
+// Not a part of its callers: whoever gets past their own checks meets this one.
+#[inline(never)]
 fn store_new_pin<F: NorFlash, R>(
     core: &mut Core<F, R>,
+    permitted: Grant,
     padded: &Secret<PADDED_PIN_BYTES>,
 ) -> Result<(), Status> {
+    permitted.require(Status::PIN_INVALID)?;
     pin::set(&mut core.store, padded)?;
     core.state.pin_uv_auth.reset_tokens();
     Ok(())

@@ -97,7 +97,8 @@ fn authorize(state: &mut State, request: &Request<'_>, rp_id_hash: Option<&[u8; 
     let protocol = Protocol::requested(request.pin_uv_auth_protocol)?;
     let message: [&[u8]; 2] = [&[request.subcommand.0], request.encoded_parameters()];
     let param = PinUvAuthParam { protocol, param };
-    state.pin_uv_auth.authorize_management(param, &message, rp_id_hash, state.now)
+    let verified = state.pin_uv_auth.authorize_management(param, &message, rp_id_hash, state.now)?;
+    verified.require(Status::PIN_AUTH_INVALID)
 }
 
 /// getCredsMetadata (§6.8.2).

@@ -17,6 +17,7 @@ use super::{Next, Plan as AnyPlan};
 use crate::authenticator::Core;
 use crate::credential::CredentialSource;
 use crate::crypto::sha256;
+use crate::decision::Grant;
 use crate::lookup::{self, Named};
 use crate::state::{State, Turn};
 use crate::store::{CreationNumber, CredentialId, Reading, User};
@@ -31,6 +32,13 @@ pub(crate) struct Plan {
     count: usize,
 }
 
+impl Plan {
+    /// Whether the assertion will say that the user was there.
+    pub(super) const fn needs_presence(&self) -> bool {
+        self.flags & flag::UP != 0
+    }
+}
+
 pub(super) fn start<F: NorFlash, R: CryptoRng>(
     core: &mut Core<F, R>,
     parameters: &[u8],
@@ -42,7 +50,7 @@ pub(super) fn start<F: NorFlash, R: CryptoRng>(
         // A platform that probes with an empty pinUvAuthParam waits for a touch whatever else it asks for.
         plan @ AnyPlan::Answer(Status::PIN_INVALID | Status::PIN_NOT_SET) => Ok(Next::Wait(plan)),
         plan if wants_presence => Ok(Next::Wait(plan)),
-        plan => super::act(core, plan, parameters, out),
+        plan => super::act(core, plan, Grant::NONE, parameters, out),
     }
 }
 

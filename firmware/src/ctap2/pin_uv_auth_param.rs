@@ -51,7 +51,9 @@ impl<'a> Verification<'a> {
         rp_id_hash: &[u8; 32],
     ) -> Result<u8, Status> {
         let Self::Claimed(param) = self else { return Ok(0) };
-        state.pin_uv_auth.authorize(param, &[client_data_hash], permission, rp_id_hash, state.now)?;
+        let verified =
+            state.pin_uv_auth.authorize(param, &[client_data_hash], permission, rp_id_hash, state.now)?;
+        verified.require(Status::PIN_AUTH_INVALID)?;
         Ok(flag::UV)
     }
 }

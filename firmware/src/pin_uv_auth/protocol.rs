@@ -89,6 +89,11 @@ impl SharedSecret {
         Some(plaintext)
     }
 
+    /// The protocol that it was agreed on with.
+    pub(crate) const fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+
     /// encrypt() (§6.5.4); `None` if `plaintext` is not whole blocks, or more than two outputs of hmac-secret.
     pub(crate) fn encrypt(&self, plaintext: &[u8], random: &mut impl CryptoRng) -> Option<Ciphertext> {
         let mut iv = [0; IV_LENGTH];

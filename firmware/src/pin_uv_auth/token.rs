@@ -7,6 +7,7 @@ use rand_core::CryptoRng;
 
 use super::Protocol;
 use crate::crypto::Secret;
+use crate::decision::Grant;
 
 /// A token in use; its value is wiped on drop.
 pub(super) struct Token {
@@ -55,12 +56,12 @@ impl Token {
         protocol: Protocol,
         message: &[&[u8]],
         param: &[u8],
-    ) -> Result<(), Status> {
-        if self.protocol != protocol || !protocol.verify(&self.value, message, param) {
-            return Err(Status::PIN_AUTH_INVALID);
-        }
+    ) -> Result<Grant, Status> {
+        let is_own = || self.protocol == protocol && protocol.verify(&self.value, message, param);
+        let verified = Grant::if_twice(is_own);
+        verified.require(Status::PIN_AUTH_INVALID)?;
         self.is_used = true;
-        Ok(())
+        Ok(verified)
     }
 
     /// Whether the token stands for a verified user and is good for `permission` with this relying party, to which it is

@@ -12,6 +12,8 @@
 use keywright_common::ctaphid::ChannelId;
 use keywright_common::time::{Instant, Millis};
 
+use crate::decision::Grant;
+
 /// The window, if one is open.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Presence(Option<Window>);
@@ -25,19 +27,17 @@ struct Window {
 
 impl Presence {
     /// Whether the user has touched the key for `channel`; if not, asks for it. A touch is used up.
-    pub(crate) fn take(&mut self, channel: ChannelId, now: Instant) -> bool {
+    pub(crate) fn take(&mut self, channel: ChannelId, now: Instant) -> Grant {
         self.expire(now);
-        match self.0 {
-            Some(window) if window.is_touched && window.channel == channel => {
-                self.0 = None;
-                true
-            }
-            Some(window) if window.is_touched => false,
-            _ => {
-                self.0 = Some(Window { channel, since: now, is_touched: false });
-                false
-            }
+        let window = self.0;
+        let touched =
+            Grant::if_twice(|| window.is_some_and(|window| window.is_touched && window.channel == channel));
+        if touched.holds() {
+            self.0 = None;
+        } else if window.is_none_or(|window| !window.is_touched) {
+            self.0 = Some(Window { channel, since: now, is_touched: false });
         }
+        touched
     }
 
     /// The user touched the key.
@@ -94,7 +94,7 @@ mod tests {
     /// A presence that channel A has asked for at 0.
     fn asked() -> Presence {
         let mut presence = Presence::default();
-        assert!(!presence.take(A, at(0)));
+        assert!(!presence.take(A, at(0)).holds());
         assert!(presence.is_wanted());
         presence
     }
@@ -104,19 +104,19 @@ mod tests {
         let mut presence = asked();
         presence.touch(at(100));
         assert!(!presence.is_wanted());
-        assert!(presence.take(A, at(200)));
-        assert!(!presence.take(A, at(200)));
+        assert!(presence.take(A, at(200)).holds());
+        assert!(!presence.take(A, at(200)).holds());
     }
 
     #[test]
     fn a_touch_before_any_request_or_after_the_window_counts_for_nothing() {
         let mut presence = Presence::default();
         presence.touch(at(0));
-        assert!(!presence.take(A, at(0)));
+        assert!(!presence.take(A, at(0)).holds());
         presence.touch(at(2000));
-        assert!(!presence.take(A, at(2000)));
+        assert!(!presence.take(A, at(2000)).holds());
         presence.touch(at(1999));
-        assert!(!presence.take(A, at(2000)), "it was made before the window that is open now");
+        assert!(!presence.take(A, at(2000)).holds(), "it was made before the window that is open now");
     }
 
     #[test]
@@ -124,7 +124,7 @@ mod tests {
         for (used_at, is_served) in [(1999, true), (2000, false)] {
             let mut presence = asked();
             presence.touch(at(1999));
-            assert_eq!(presence.take(A, at(used_at)), is_served);
+            assert_eq!(presence.take(A, at(used_at)).holds(), is_served);
         }
     }
 
@@ -134,26 +134,26 @@ mod tests {
         presence.touch(at(100));
         assert_eq!(presence.deadline(), Some(at(2000)));
         let mut presence = asked();
-        assert!(!presence.take(A, at(1500)));
+        assert!(!presence.take(A, at(1500)).holds());
         presence.touch(at(3400));
-        assert!(presence.take(A, at(3499)));
+        assert!(presence.take(A, at(3499)).holds());
     }
 
     #[test]
     fn another_channel_cannot_use_a_touch_nor_spoil_it() {
         let mut presence = asked();
         presence.touch(at(100));
-        assert!(!presence.take(B, at(200)));
-        assert!(presence.take(A, at(300)));
+        assert!(!presence.take(B, at(200)).holds());
+        assert!(presence.take(A, at(300)).holds());
     }
 
     #[test]
     fn the_touch_is_for_the_channel_that_asked_last() {
         let mut presence = asked();
-        assert!(!presence.take(B, at(100)));
+        assert!(!presence.take(B, at(100)).holds());
         presence.touch(at(200));
-        assert!(!presence.take(A, at(300)));
-        assert!(presence.take(B, at(300)));
+        assert!(!presence.take(A, at(300)).holds());
+        assert!(presence.take(B, at(300)).holds());
     }
 
     #[test]
@@ -167,6 +167,6 @@ mod tests {
         let mut presence = asked();
         presence.touch(at(100));
         presence.clear();
-        assert!(!presence.take(A, at(200)));
+        assert!(!presence.take(A, at(200)).holds());
     }
 }

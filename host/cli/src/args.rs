@@ -326,4 +326,8 @@ pub(crate) struct Demo {
     /// Keep the console open at the end, and print its address.
     #[arg(long)]
     pub(crate) serve: bool,
+    /// Tell it with this key in the place of a virtual one: hid:PATH, udp:ADDRESS:PORT or tcp:ADDRESS:PORT. A credential is
+    /// left on it.
+    #[arg(long, value_name = "WHERE")]
+    pub(crate) device: Option<DeviceAddress>,
 }

@@ -20,6 +20,7 @@ use counting::{Counter, Counting};
 use person::Person;
 
 use crate::console::{Console, ConsoleError};
+use crate::key::Way;
 
 /// What happened, as `--json` prints it.
 #[derive(Debug, Default, Serialize)]
@@ -67,12 +68,16 @@ pub(crate) enum DemoError {
     Random(#[from] getrandom::Error),
 }
 
-/// Tells the story; `say` is given each step in words. The IAM still runs when it has been told.
+/// Tells the story with the key that was `named`, or else with a virtual one; `say` is given each step in words. The IAM
+/// still runs when it has been told.
 ///
 /// # Errors
 /// [`DemoError`] if a step does not end as it must.
-pub(crate) fn play(say: &mut dyn FnMut(&str)) -> Result<(Outcome, RunningIam), DemoError> {
-    let mut story = Story::begin(say)?;
+pub(crate) fn play(
+    named: Option<Authenticator<Way>>,
+    say: &mut dyn FnMut(&str),
+) -> Result<(Outcome, RunningIam), DemoError> {
+    let mut story = Story::begin(named, say)?;
     let mut outcome = Outcome { registered: story.register()?, ..Outcome::default() };
     outcome.signed_in = story.sign_in()?;
     outcome.refused_without_key = story.refuse_password_alone()?;
@@ -88,25 +93,31 @@ struct Story<'a> {
     origin: Origin,
     password: String,
     key: Plugged,
+    person: Person,
     reports: Counter,
 }
 
-/// A virtual key and the driver's end of it.
+/// The driver's end of a key; a virtual one runs as long as it is plugged in.
 struct Plugged {
-    driver: Authenticator<Counting<Memory>>,
-    _key: RunningKey,
+    driver: Authenticator<Counting<Way>>,
+    _key: Option<RunningKey>,
 }
 
 impl<'a> Story<'a> {
-    fn begin(say: &'a mut dyn FnMut(&str)) -> Result<Self, DemoError> {
+    fn begin(named: Option<Authenticator<Way>>, say: &'a mut dyn FnMut(&str)) -> Result<Self, DemoError> {
         let iam = Server::start(Config::ephemeral())?;
         say(&format!("A local IAM runs at {}, account {}.", iam.console_url, iam.account));
         let origin = iam.console_url.parse().map_err(|_| DemoError::Broken("the console has no origin"))?;
         let password = person::random_password()?;
         let reports = Counter::default();
-        let key = Plugged::new(&reports)?;
-        say("A security key that is software is plugged in: 64-byte reports, as over USB.");
-        let story = Self { say, iam, origin, password, key, reports };
+        let (key, person, told) = match named {
+            Some(driver) => {
+                (Plugged::named(driver, &reports)?, Person::Present, "The key that you named is used.")
+            }
+            None => (Plugged::new(&reports)?, Person::NotNeeded, VIRTUAL),
+        };
+        say(told);
+        let story = Self { say, iam, origin, password, key, person, reports };
         story.create(USER, &story.password)?;
         (story.say)(&format!("The administrator created the user {USER} with a password."));
         Ok(story)
@@ -115,7 +126,7 @@ impl<'a> Story<'a> {
     /// The user registers the key as an MFA device.
     fn register(&mut self) -> Result<bool, DemoError> {
         let mut console = self.signed_in_by_password(USER, &self.password)?;
-        let serial = assign_key(&mut console, &mut self.key, &self.origin)?;
+        let serial = assign_key(&mut console, &mut self.key, self.person, &self.origin)?;
         self.tell(&format!("{USER} registered the key as MFA device {serial}."));
         Ok(true)
     }
@@ -123,7 +134,7 @@ impl<'a> Story<'a> {
     /// The user signs in with password and key.
     fn sign_in(&mut self) -> Result<bool, DemoError> {
         let (mut console, options) = self.asked_for_key()?;
-        let response = self.key.driver.authenticate(&options, &self.origin, &mut Person)?;
+        let response = self.key.driver.authenticate(&options, &self.origin, &mut self.person)?;
         console.post("/api/sign-in/webauthn", json!({ "credential": response }))?;
         let with_mfa = has_mfa(&mut console)?;
         self.tell(&format!("{USER} signed in with password and key."));
@@ -149,18 +160,18 @@ impl<'a> Story<'a> {
         let password = person::random_password()?;
         self.create(OTHER_USER, &password)?;
         let mut console = self.signed_in_by_password(OTHER_USER, &password)?;
-        assign_key(&mut console, &mut other, &self.origin)?;
+        assign_key(&mut console, &mut other, Person::NotNeeded, &self.origin)?;
         let own = self.challenge_of(OTHER_USER, &password)?.1.allow_credentials;
 
         let (mut console, options) = self.asked_for_key()?;
-        let answer = other.driver.authenticate(&options, &self.origin, &mut Person);
+        let answer = other.driver.authenticate(&options, &self.origin, &mut Person::NotNeeded);
         if !matches!(answer, Err(ClientError::NoCredential)) {
             return Err(DemoError::Broken("a key answered for a credential that it did not make"));
         }
         let asked = options.allow_credentials.first().map(|credential| credential.id.clone());
         let asked = asked.ok_or(DemoError::Broken("the IAM asked for no credential"))?;
         let own = RequestOptions { allow_credentials: own, ..options };
-        let answer = other.driver.authenticate(&own, &self.origin, &mut Person)?;
+        let answer = other.driver.authenticate(&own, &self.origin, &mut Person::NotNeeded)?;
         expect_refusal(
             console.post("/api/sign-in/webauthn", json!({ "credential": forged(answer, asked) })),
         )?;
@@ -174,7 +185,7 @@ impl<'a> Story<'a> {
     /// The user adds an authenticator app and signs in with a code.
     fn sign_in_with_code(&mut self) -> Result<bool, DemoError> {
         let (mut console, options) = self.asked_for_key()?;
-        let response = self.key.driver.authenticate(&options, &self.origin, &mut Person)?;
+        let response = self.key.driver.authenticate(&options, &self.origin, &mut self.person)?;
         console.post("/api/sign-in/webauthn", json!({ "credential": response }))?;
         let setup = console.post("/api/mfa-devices/totp", json!({ "name": APP }))?;
         let app = App::from_setup(&setup)?;
@@ -241,8 +252,18 @@ impl Plugged {
     fn new(reports: &Counter) -> Result<Self, DemoError> {
         let key = Emulator::start(Options { touch: TouchPolicy::Auto, ..Options::default() })?;
         let (to_key, from_key) = key.handle().connect()?;
-        let transport = Counting::new(Memory::new(to_key, from_key), reports.clone());
-        Ok(Self { driver: Authenticator::open(transport)?, _key: key })
+        let memory: Way = Box::new(Memory::new(to_key, from_key));
+        Ok(Self { driver: Authenticator::open(Counting::new(memory, reports.clone()))?, _key: Some(key) })
+    }
+
+    /// A key that is there already.
+    fn named(driver: Authenticator<Way>, reports: &Counter) -> Result<Self, DemoError> {
+        let channel = match driver {
+            Authenticator::Ctap2(client) => client.into_channel(),
+            Authenticator::U2f(channel) => channel,
+        };
+        let transport = channel.into_transport();
+        Ok(Self { driver: Authenticator::open(Counting::new(transport, reports.clone()))?, _key: None })
     }
 }
 
@@ -271,9 +292,14 @@ impl App {
 }
 
 /// Registers the key for the console's user; gives the serial number of the device.
-fn assign_key(console: &mut Console, key: &mut Plugged, origin: &Origin) -> Result<String, DemoError> {
+fn assign_key(
+    console: &mut Console,
+    key: &mut Plugged,
+    mut person: Person,
+    origin: &Origin,
+) -> Result<String, DemoError> {
     let options = console.post_for("/api/mfa-devices/webauthn/options", json!({ "name": DEVICE }))?;
-    let response = key.driver.register(&options, origin, &mut Person)?;
+    let response = key.driver.register(&options, origin, &mut person)?;
     let device =
         console.post("/api/mfa-devices/webauthn", json!({ "name": DEVICE, "credential": response }))?;
     let serial = device.get("serial").and_then(Value::as_str);
@@ -301,6 +327,7 @@ fn expect_refusal(answer: Result<Value, ConsoleError>) -> Result<(), DemoError> 
     }
 }
 
+const VIRTUAL: &str = "A security key that is software is plugged in: 64-byte reports, as over USB.";
 const USER: &str = "ada";
 const OTHER_USER: &str = "eve";
 const DEVICE: &str = "blue-key";
@@ -315,7 +342,7 @@ mod tests {
     #[test]
     fn the_story_ends_as_it_must() {
         let mut steps = Vec::new();
-        let (outcome, _) = play(&mut |step| steps.push(step.to_owned())).unwrap();
+        let (outcome, _) = play(None, &mut |step| steps.push(step.to_owned())).unwrap();
         let Outcome {
             registered,
             signed_in,

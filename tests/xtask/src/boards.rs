@@ -10,7 +10,7 @@ use std::{
 };
 
 use crate::{
-    run::{Log, Outcome, Project, Stop, answers, failed},
+    run::{Log, Outcome, Project, Stop, answers, by_hand, failed},
     thumb,
 };
 
@@ -38,22 +38,21 @@ enum Form {
     Bin,
 }
 
-const BOARDS: [Board; 2] = [
-    Board {
-        name: "keywright-rp2040",
-        target: "thumbv6m-none-eabi",
-        flash: 0x1000_0000,
-        ram: 0x2000_0000..0x2004_2000,
-        form: Form::Uf2(uf2::RP2040),
-    },
-    Board {
-        name: "keywright-stm32f4",
-        target: "thumbv7em-none-eabihf",
-        flash: 0x0800_0000,
-        ram: 0x2000_0000..0x2002_0000,
-        form: Form::Bin,
-    },
-];
+const RP2040: Board = Board {
+    name: "keywright-rp2040",
+    target: "thumbv6m-none-eabi",
+    flash: 0x1000_0000,
+    ram: 0x2000_0000..0x2004_2000,
+    form: Form::Uf2(uf2::RP2040),
+};
+const STM32F4: Board = Board {
+    name: "keywright-stm32f4",
+    target: "thumbv7em-none-eabihf",
+    flash: 0x0800_0000,
+    ram: 0x2000_0000..0x2002_0000,
+    form: Form::Bin,
+};
+const BOARDS: [Board; 2] = [RP2040, STM32F4];
 
 /// An image that was built.
 pub(crate) struct Image {
@@ -68,15 +67,7 @@ pub(crate) struct Image {
 
 /// `cargo xtask firmware`: builds the images and says how large they are; true if each keeps its budget.
 pub(crate) fn run(project: &Project) -> Result<bool, String> {
-    let built = project
-        .scratch()
-        .and_then(|folder| Log::create(&folder, "firmware-images"))
-        .and_then(|log| build(project, &log).map_err(|stop| (log, stop)).or_else(explain));
-    let images = match built {
-        Ok(images) => images,
-        Err(Stop::Failed(why)) => return Err(why),
-        Err(Stop::Skipped { reason, mend }) => return Err(format!("{reason}; to mend it: {mend}")),
-    };
+    let images = by_hand(project, "firmware-images", |log| build(project, log))?;
     let budget = Budget::read(project).map_err(|stop| format!("{stop:?}"))?;
     let mut is_well = true;
     for image in &images {
@@ -87,6 +78,11 @@ pub(crate) fn run(project: &Project) -> Result<bool, String> {
         }
     }
     Ok(is_well)
+}
+
+/// Each board's package and what it is built for.
+pub(crate) fn names_and_targets() -> impl Iterator<Item = (&'static str, &'static str)> {
+    BOARDS.iter().map(|board| (board.name, board.target))
 }
 
 /// Builds every image into `target/firmware`.
@@ -104,6 +100,25 @@ pub(crate) fn build(project: &Project, log: &Log) -> Outcome<Vec<Image>> {
         log.run(toolchain.apply(command.arg("--target-dir").arg(&folder)))?;
     }
     BOARDS.iter().map(|board| board.put_into(&place, &folder)).collect()
+}
+
+/// Builds the images, and gives that of the RP2040.
+pub(crate) fn rp2040(project: &Project, log: &Log) -> Outcome<Image> {
+    let images = build(project, log)?;
+    images.into_iter().next().ok_or_else(|| Stop::Failed("there is no image for the RP2040".to_owned()))
+}
+
+/// Builds the RP2040's image as a later version of itself, for the tests to flash over the one of today: the ELF file.
+pub(crate) fn build_newer(project: &Project, log: &Log) -> Outcome<PathBuf> {
+    let toolchain = thumb::require(project)?;
+    // A folder of its own, or the two versions would take turns at throwing each other's builds away.
+    let folder = project.target.join("boards-newer");
+    toolchain.forget_builds_of_another(&folder)?;
+    let Board { name, target, .. } = RP2040;
+    let mut command = project.cargo(&format!("build --locked --release --package {name} --target {target}"));
+    command.current_dir(project.root.join(WORKSPACE)).env("KEYWRIGHT_VERSION", "7.8.9");
+    log.run(toolchain.apply(command.arg("--target-dir").arg(&folder)))?;
+    Ok(folder.join(target).join("release").join(name))
 }
 
 /// Lints the boards' own crates as they are built; where the boards' compiler comes without clippy, says so in the log.
@@ -175,14 +190,6 @@ fn describe(image: &Image, budget: &Budget) -> String {
         image.elf.display(),
         image.flashable.display(),
     )
-}
-
-/// Shows what the compiler said.
-fn explain<T>((log, stop): (Log, Stop)) -> Outcome<T> {
-    if matches!(stop, Stop::Failed(_)) {
-        print!("{}", fs::read_to_string(log.path()).unwrap_or_default());
-    }
-    Err(stop)
 }
 
 /// The boards' own workspace.

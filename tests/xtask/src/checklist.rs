@@ -9,19 +9,29 @@ type Tests = BTreeMap<String, Vec<String>>;
 
 /// Prints every rule with its tests; true if every rule that is due has one and no test has a number of its own.
 pub(crate) fn run(project: &Project) -> Result<bool, String> {
+    let (report, is_well) = check(project)?;
+    print!("{report}");
+    Ok(is_well)
+}
+
+/// Every rule with its tests, and whether all is well.
+pub(crate) fn check(project: &Project) -> Result<(String, bool), String> {
     let read = |path: &str| {
         std::fs::read_to_string(project.root.join(path)).map_err(|error| format!("{path}: {error}"))
     };
     let rules = rules(&read(CHECKLIST)?);
     let mut tests = Tests::new();
-    for path in project.files()?.iter().filter(|path| path.ends_with(".rs")) {
-        for name in numbered_tests(&read(path)?) {
+    for path in project.files()? {
+        let names = match path.rsplit_once('.') {
+            Some((_, "rs")) => numbered_tests(&read(&path)?),
+            Some((_, "mjs")) => numbered_tests_of_the_board(&read(&path)?),
+            _ => continue,
+        };
+        for name in names {
             tests.entry(name.chars().take(3).collect()).or_default().push(name);
         }
     }
-    let (report, is_well) = report(&rules, tests);
-    print!("{report}");
-    Ok(is_well)
+    Ok(report(&rules, tests))
 }
 
 /// A rule of the checklist.
@@ -49,13 +59,25 @@ fn numbered_tests(code: &str) -> Vec<String> {
         let line = line.trim_start();
         let name =
             line.strip_prefix("async fn ").or_else(|| line.strip_prefix("fn "))?.split(['(', '<']).next()?;
-        let mut characters = name.chars();
-        let numbered = characters.next() == Some('g')
-            && characters.by_ref().take(2).all(|c| c.is_ascii_digit())
-            && characters.next() == Some('_');
-        numbered.then(|| name.to_owned())
+        is_numbered(name).then(|| name.to_owned())
     };
     code.lines().filter_map(name).collect()
+}
+
+/// The names in calls such as `test('g25_a_stack_that_runs_out_restarts_the_key', …`, of the tests that Node runs.
+fn numbered_tests_of_the_board(code: &str) -> Vec<String> {
+    let name = |line: &str| {
+        let name = line.trim_start().strip_prefix("test('")?.split('\'').next()?;
+        is_numbered(name).then(|| name.to_owned())
+    };
+    code.lines().filter_map(name).collect()
+}
+
+fn is_numbered(name: &str) -> bool {
+    let mut characters = name.chars();
+    characters.next() == Some('g')
+        && characters.by_ref().take(2).all(|c| c.is_ascii_digit())
+        && characters.next() == Some('_')
 }
 
 /// The lines for a person, and whether all is well.
@@ -112,6 +134,12 @@ mod tests {
         let code =
             "    fn g04_retry() {\nfn g4_x() {}\nfn get_info() {}\nasync fn g22_depth() {\n// fn g01_x()\n";
         assert_eq!(numbered_tests(code), ["g04_retry", "g22_depth"]);
+    }
+
+    #[test]
+    fn the_tests_that_node_runs_are_read_by_the_same_numbers() {
+        let code = "test('g25_stack', () => {\n  test('a plain one', () => {\n// test('g01_x'\ntest('g2_x'\n";
+        assert_eq!(numbered_tests_of_the_board(code), ["g25_stack"]);
     }
 
     #[test]

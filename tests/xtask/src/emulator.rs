@@ -4,9 +4,10 @@
 //! it under the BSD licence: it is fetched by set-up and not kept in the project.
 
 use std::{
-    fs,
+    env, fs,
+    io::{BufRead, BufReader},
     path::{Path, PathBuf},
-    process::Command,
+    process::{Child, Command, Stdio},
 };
 
 use crate::run::{Log, Outcome, Project, Stop, answers, failed, skipped};
@@ -59,6 +60,78 @@ pub(crate) fn node(project: &Project) -> Command {
     let mut node = project.command("node");
     node.env("KEYWRIGHT_BOARD_TOOLS", folder(project));
     node
+}
+
+/// A board that runs behind a socket until it is dropped.
+pub(crate) struct Board {
+    /// Where the driver finds it.
+    pub(crate) address: String,
+    /// Where hands find it.
+    pub(crate) control: PathBuf,
+    process: Child,
+}
+
+/// How others reach the board.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Program {
+    /// Reports as datagrams, for the project's own driver.
+    Socket,
+    /// The whole device, for a kernel.
+    UsbIp,
+}
+
+/// When the emulated board is touched.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Touch {
+    /// Whenever it asks.
+    Always,
+    /// When it is told so over the control socket.
+    WhenTold,
+}
+
+impl Board {
+    /// Starts a board with an image on it.
+    pub(crate) fn start(project: &Project, program: Program, image: &Path, touch: Touch) -> Outcome<Self> {
+        // A path that fits into the address of a socket, wherever the project lies.
+        let control = env::temp_dir().join(format!("keywright-board-{}", std::process::id()));
+        let name = match program {
+            Program::Socket => "socket.mjs",
+            Program::UsbIp => "usbip.mjs",
+        };
+        let mut node = node(project);
+        node.arg(format!("{FOLDER}/{name}")).arg(image).arg("--control").arg(&control);
+        if touch == Touch::Always {
+            node.arg("--touch");
+        }
+        node.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let process = node.spawn().map_err(|error| failed(&"the emulated board", &error))?;
+        let mut board = Self { address: String::new(), control, process };
+        board.address = board.first_line()?;
+        Ok(board)
+    }
+
+    /// The first line that the board says.
+    fn first_line(&mut self) -> Outcome<String> {
+        let silent = || Stop::Failed("the emulated board does not start".to_owned());
+        let mut line = String::new();
+        let output = self.process.stdout.as_mut().ok_or_else(silent)?;
+        BufReader::new(output).read_line(&mut line).map_err(|_| silent())?;
+        let address = line.trim();
+        if address.contains(":127.0.0.1:") { Ok(address.to_owned()) } else { Err(silent()) }
+    }
+
+    /// The number of its port.
+    pub(crate) fn port(&self) -> &str {
+        self.address.rsplit(':').next().unwrap_or_default()
+    }
+}
+
+impl Drop for Board {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        let _ = fs::remove_file(&self.control);
+    }
 }
 
 /// The files of tests.

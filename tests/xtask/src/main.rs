@@ -8,6 +8,7 @@
 
 mod boards;
 mod checklist;
+mod dist;
 mod emulator;
 mod flash;
 mod hil;
@@ -49,6 +50,10 @@ enum Command {
     },
     /// Build the boards' images into target/firmware and show their sizes
     Firmware,
+    /// Register the emulated RP2040, with its real image, in a local IAM and sign in with it
+    DemoBoard,
+    /// Gather command, images, checksums and licences into target/dist, for people without a toolchain
+    Dist,
     /// Put an image onto a board that is plugged in; what the key keeps stays where it is
     Flash {
         /// The board: a Raspberry Pi Pico with BOOTSEL held while it was plugged in, or an STM32F405
@@ -116,6 +121,8 @@ fn dispatch(command: Command) -> Result<bool, String> {
             stages::run(&Project::find()?, &selection)
         }
         Command::Firmware => boards::run(&Project::find()?),
+        Command::DemoBoard => stages::board::show(&Project::find()?),
+        Command::Dist => dist::run(&Project::find()?),
         Command::Flash { board, dfu, lock } => flash::run(&Project::find()?, board, dfu, lock),
         Command::Checklist => checklist::run(&Project::find()?),
         Command::Hil { arguments } => hil::run(&Project::find()?, &arguments),

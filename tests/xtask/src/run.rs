@@ -194,6 +194,23 @@ impl Log {
     }
 }
 
+/// Does what stages do for a person who asked for it alone; what a failed program said is shown.
+pub(crate) fn by_hand<T>(
+    project: &Project,
+    name: &str,
+    act: impl FnOnce(&Log) -> Outcome<T>,
+) -> Result<T, String> {
+    let log = project.scratch().and_then(|folder| Log::create(&folder, name));
+    let log = log.map_err(|stop| format!("{stop:?}"))?;
+    act(&log).map_err(|stop| match stop {
+        Stop::Failed(why) => {
+            print!("{}", fs::read_to_string(log.path()).unwrap_or_default());
+            why
+        }
+        Stop::Skipped { reason, mend } => format!("{reason}; to mend it: {mend}"),
+    })
+}
+
 /// Whether a program can be started and answers with success; its output is thrown away.
 pub(crate) fn answers(command: &mut Command) -> bool {
     command

@@ -1,10 +1,12 @@
 //! The stages of `cargo xtask test` and the report on them.
 
-mod board;
+pub(crate) mod board;
 mod boards;
 pub(crate) mod browser;
 mod cargo;
-mod demo;
+mod checklist;
+pub(crate) mod demo;
+mod dist;
 mod firmware;
 mod foreign;
 mod house;
@@ -59,6 +61,12 @@ const TABLE: &[Stage] = &[
         about: "the project's own rules for its files",
         part: Part::Always,
         run: house::run,
+    },
+    Stage {
+        name: "checklist",
+        about: "each rule of the security checklist that is due has a test",
+        part: Part::Always,
+        run: checklist::run,
     },
     Stage {
         name: "clippy",
@@ -125,6 +133,12 @@ const TABLE: &[Stage] = &[
         about: "the command's own demonstration, as JSON",
         part: Part::Full,
         run: demo::run,
+    },
+    Stage {
+        name: "dist",
+        about: "what is handed out: its files, checksums and licences, and that it runs where it is unpacked",
+        part: Part::Full,
+        run: dist::run,
     },
     Stage {
         name: "foreign",

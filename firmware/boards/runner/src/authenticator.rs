@@ -29,7 +29,9 @@ pub async fn run<F: NorFlash, R: CryptoRng>(
         // is looked at before a cancellation, which would else not meet the request it is for.
         let event =
             select4(mailbox.touches.wait(), mailbox.requests.receive(), mailbox.cancels.wait(), timeout);
-        let step = match event.await {
+        let event = event.await;
+        mailbox.set_busy_since(Some(now()));
+        let step = match event {
             Either4::First(touched) => authenticator.touch(touched),
             Either4::Second(Order { request, number }) => {
                 current = number;
@@ -47,6 +49,7 @@ pub async fn run<F: NorFlash, R: CryptoRng>(
             }
         };
         finish(&mut authenticator, mailbox, step).await;
+        mailbox.set_busy_since(None);
     }
 }
 
@@ -62,6 +65,7 @@ async fn finish<F: NorFlash, R: CryptoRng>(
             Step::Done(response) => mailbox.progress.send(Progress::Done(response)).await,
             Step::Working => {
                 mailbox.progress.send(Progress::Working).await;
+                mailbox.set_busy_since(Some(now()));
                 step = authenticator.resume(now());
             }
         }

@@ -41,11 +41,12 @@ pub const fn identity(aaguid: [u8; 16]) -> Identity {
 }
 
 /// The version of this firmware: in getInfo, in the CTAPHID INIT response and in the USB descriptor.
-pub const VERSION: DeviceVersion = DeviceVersion {
-    major: number(env!("CARGO_PKG_VERSION_MAJOR")),
-    minor: number(env!("CARGO_PKG_VERSION_MINOR")),
-    build: number(env!("CARGO_PKG_VERSION_PATCH")),
-};
+///
+/// `KEYWRIGHT_VERSION` takes its place when the image is built: the tests flash a newer image over an older one.
+pub const VERSION: DeviceVersion = version(match option_env!("KEYWRIGHT_VERSION") {
+    Some(version) => version,
+    None => env!("CARGO_PKG_VERSION"),
+});
 
 /// Milliseconds since the board started.
 pub fn now() -> Instant {
@@ -57,13 +58,28 @@ fn at(instant: Instant) -> embassy_time::Instant {
     embassy_time::Instant::from_millis(instant.as_millis())
 }
 
-/// A decimal number, at build time.
-const fn number(digits: &str) -> u8 {
-    let mut value = 0_u8;
-    let mut rest = digits.as_bytes();
-    while let [digit, tail @ ..] = rest {
-        value = value.wrapping_mul(10).wrapping_add(digit.wrapping_sub(b'0'));
+/// Three decimal numbers with points between them, at build time.
+const fn version(text: &str) -> DeviceVersion {
+    let mut version = DeviceVersion { major: 0, minor: 0, build: 0 };
+    let mut rest = text.as_bytes();
+    while let [character, tail @ ..] = rest {
+        if *character == b'.' {
+            version = DeviceVersion { major: version.minor, minor: version.build, build: 0 };
+        } else {
+            version.build = version.build.wrapping_mul(10).wrapping_add(character.wrapping_sub(b'0'));
+        }
         rest = tail;
     }
-    value
+    version
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_read_number_by_number() {
+        assert_eq!(version("1.20.3"), DeviceVersion { major: 1, minor: 20, build: 3 });
+        assert_eq!(version(env!("CARGO_PKG_VERSION")), VERSION);
+    }
 }

@@ -30,7 +30,7 @@ pub trait Panel {
     /// Switches the light.
     fn set_light(&mut self, is_on: bool);
 
-    /// Called every [`SAMPLE_MILLIS`] while the transport is alive: the time to feed a watchdog.
+    /// Called every [`SAMPLE_MILLIS`] while transport and authenticator are alive: the time to feed a watchdog.
     fn alive(&mut self);
 }
 
@@ -135,7 +135,9 @@ impl<'a> Transport<'a> {
                 self.mailbox.touches.signal(time);
             }
             panel.set_light(self.is_light_on(time));
-            panel.alive();
+            if !self.mailbox.is_stuck(time) {
+                panel.alive();
+            }
         }
     }
 

@@ -60,7 +60,8 @@ fn set_up(spawner: Spawner) {
 
     let [requests, responses] = BUFFERS.init_with(|| [Message::new(), Message::new()]);
     let flash = Region(Flash::new_blocking(board.FLASH));
-    let authenticator = Authenticator::new(identity(AAGUID), flash, Shared(source), responses, start, now());
+    let authenticator =
+        Authenticator::new(identity(start::aaguid()), flash, Shared(source), responses, start, now());
 
     // From here on the transport feeds it.
     let mut watchdog = IndependentWatchdog::new(board.IWDG, WATCHDOG_MICROS);
@@ -184,8 +185,6 @@ fn panic(_info: &core::panic::PanicInfo<'_>) -> ! {
 
 type Sample = fn() -> Result<bool, Failure>;
 
-/// Every Keywright on an STM32F405.
-const AAGUID: [u8; 16] = 0x110b_9bfe_0e95_411e_8097_d41f_135f_5b81_u128.to_be_bytes();
 /// Longer than the erase of a sector, in which the core stands still.
 const WATCHDOG_MICROS: u32 = 8_000_000;
 

@@ -21,4 +21,13 @@ pub(crate) fn is_read_protected() -> bool {
     FLASH.optcr().read().rdp() != LEVEL_0
 }
 
+/// The model: every locked Keywright on an STM32F405 is one, and every one that is not locked another, so that a relying
+/// party and `keywright info` can tell them apart.
+pub(crate) fn aaguid() -> [u8; 16] {
+    if is_read_protected() { LOCKED } else { NOT_LOCKED }
+}
+
+const LOCKED: [u8; 16] = 0x110b_9bfe_0e95_411e_8097_d41f_135f_5b81_u128.to_be_bytes();
+const NOT_LOCKED: [u8; 16] = 0x40e1_f450_11d2_4f94_b98f_42ff_c871_2231_u128.to_be_bytes();
+
 const LEVEL_0: u8 = 0xaa;

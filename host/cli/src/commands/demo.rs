@@ -9,14 +9,17 @@ use crate::args::Demo;
 use crate::demo::{self, DemoError, Outcome};
 use crate::failure::{Failure, Kind};
 use crate::interrupt;
+use crate::key::Key;
 use crate::output::Output;
 
 /// Tells the story, and keeps the console open afterwards if that is asked for.
 ///
 /// # Errors
-/// [`DemoError`] if the story does not end as it must.
+/// [`DemoError`] if the story does not end as it must; what [`Key::open`] says of a key that was named.
 pub(crate) fn run(arguments: &Demo, output: &Output) -> Result<(), Failure> {
-    let (outcome, iam) = demo::play(&mut |step| Output::note(step))?;
+    let named = arguments.device.as_ref().map(|address| Key::open(address, None)).transpose()?;
+    let named = named.map(|key| key.authenticator);
+    let (outcome, iam) = demo::play(named, &mut |step| Output::note(step))?;
     if !arguments.serve {
         return output.answer(&Told { outcome, console: None });
     }

@@ -54,12 +54,9 @@ struct Model {
     note: &'static str,
 }
 
+/// Our own models, by AAGUID: it says which kind of board a key is, and not which of them.
 fn known_as(info: &Info) -> Option<Model> {
-    (info.aaguid == VIRTUAL_KEY).then_some(Model {
-        name: "Keywright virtual key",
-        note: "This is a program and no hardware: what it keeps is as safe as the computer that it runs on. Its attestation key is \
-               public, so an attestation of it proves nothing.",
-    })
+    OWN.iter().find(|(aaguid, _)| *aaguid == info.aaguid).map(|(_, model)| *model)
 }
 
 #[derive(Serialize)]
@@ -134,8 +131,44 @@ impl fmt::Display for Answer<'_> {
 }
 
 const U2F_V2: &str = "U2F_V2";
-/// The AAGUID of the virtual key, which a driver-only build knows too: `dd69d6e3-cd4e-43b1-80f2-88a53fa9a995`.
-const VIRTUAL_KEY: [u8; 16] = 0xdd69_d6e3_cd4e_43b1_80f2_88a5_3fa9_a995_u128.to_be_bytes();
+/// Each kind of Keywright, which a driver-only build knows too, and what protects what it keeps.
+const OWN: [([u8; 16], Model); 4] = [
+    (
+        0xdd69_d6e3_cd4e_43b1_80f2_88a5_3fa9_a995_u128.to_be_bytes(),
+        Model {
+            name: "Keywright virtual key",
+            note: "This is a program and no hardware: what it keeps is as safe as the computer that it runs on, and who can read \
+                   its state file has the key. An older copy of the file brings back PIN tries that were spent. Its attestation \
+                   key is public, so an attestation of it proves nothing.",
+        },
+    ),
+    (
+        0x48f7_79d8_cfc3_4300_afef_1059_30b7_877e_u128.to_be_bytes(),
+        Model {
+            name: "Keywright on an RP2040",
+            note: "Nothing protects what it keeps from whoever holds the board: the chip has no lock, and its flash can be copied \
+                   in minutes, every credential with it, whatever the PIN. An older copy of the flash brings back PIN tries that \
+                   were spent.",
+        },
+    ),
+    (
+        0x110b_9bfe_0e95_411e_8097_d41f_135f_5b81_u128.to_be_bytes(),
+        Model {
+            name: "Keywright on an STM32F405, locked",
+            note: "Read-out protection was on when it started (level 1): a debugger cannot read its flash. Attacks on relatives of \
+                   this chip are published, which take equipment and time with the board.",
+        },
+    ),
+    (
+        0x40e1_f450_11d2_4f94_b98f_42ff_c871_2231_u128.to_be_bytes(),
+        Model {
+            name: "Keywright on an STM32F405, not locked",
+            note: "Read-out protection was off when it started (level 0): whoever holds the board can copy its flash, every \
+                   credential with it, whatever the PIN, and put an older copy back, with PIN tries that were spent. Lock it: \
+                   cargo xtask flash stm32f4 --lock.",
+        },
+    ),
+];
 
 #[cfg(test)]
 mod tests {
@@ -147,7 +180,40 @@ mod tests {
     #[cfg(all(feature = "emulator", unix))]
     #[test]
     fn the_virtual_key_is_known_by_its_own_aaguid() {
-        assert_eq!(VIRTUAL_KEY, keywright_emulator::attestation::AAGUID);
+        assert_eq!(OWN[0].0, keywright_emulator::attestation::AAGUID);
+    }
+
+    /// The boards are built apart from the command: their AAGUIDs are read where they stand.
+    #[test]
+    fn g32_each_board_is_known_by_its_own_aaguid_and_told_with_what_protects_it() {
+        let sources = [
+            include_str!("../../../../firmware/boards/rp2040/src/main.rs"),
+            include_str!("../../../../firmware/boards/stm32f4/src/start.rs"),
+        ];
+        let stated = |line: &str| {
+            let (_, digits) = line.split_once("= 0x").or_else(|| line.split_once("{ 0x"))?;
+            line.contains("u128.to_be_bytes()").then_some(())?;
+            u128::from_str_radix(&digits.split("_u128").next()?.replace('_', ""), 16).ok()
+        };
+        let boards: Vec<_> = sources
+            .iter()
+            .flat_map(|source| source.lines())
+            .filter_map(stated)
+            .map(u128::to_be_bytes)
+            .collect();
+        let known: Vec<_> = OWN[1..].iter().map(|(aaguid, _)| *aaguid).collect();
+        assert_eq!(boards, known);
+        let note = |at: usize| OWN[at].1.note;
+        assert!(note(1).contains("no lock") && note(2).contains("level 1") && note(3).contains("level 0"));
+    }
+
+    #[test]
+    fn g33_a_key_whose_storage_can_be_put_back_says_that_pin_tries_come_back_with_it() {
+        for at in [0, 1, 3] {
+            let info = Info { aaguid: OWN[at].0, ..Info::default() };
+            let text = answer(Some(&info)).to_string();
+            assert!(text.contains("PIN tries that were spent"), "{text}");
+        }
     }
 
     fn answer(info: Option<&Info>) -> Answer<'_> {
@@ -173,8 +239,8 @@ mod tests {
     }
 
     #[test]
-    fn only_the_virtual_keys_model_is_called_by_its_name() {
-        let mut info = Info { aaguid: VIRTUAL_KEY, ..Info::default() };
+    fn only_our_own_models_are_called_by_their_names() {
+        let mut info = Info { aaguid: OWN[0].0, ..Info::default() };
         assert!(answer(Some(&info)).to_string().contains("public"));
         info.aaguid[15] ^= 1;
         assert!(!answer(Some(&info)).to_string().contains("public"));

@@ -1,20 +1,34 @@
-//! The person of the demonstration: has no PIN, and the virtual key touches itself.
+//! The person of the demonstration: touches a key that was named, and is not needed for a virtual one.
 
 use keywright_host::UserInteraction;
 use keywright_host::ctaphid::Interaction;
 use keywright_host::pin_uv_auth::Pin;
 use keywright_host::user::PinRequest;
 
-/// Somebody who is asked for nothing.
-pub(super) struct Person;
+use crate::output::Output;
+use crate::pin::Source;
+use crate::user::User;
+
+/// Who stands at a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Person {
+    /// Nobody: the key touches itself, and has no PIN.
+    NotNeeded,
+    /// Somebody at the terminal.
+    Present,
+}
 
 impl Interaction for Person {
-    fn touch_needed(&mut self) {}
+    fn touch_needed(&mut self) {
+        if *self == Self::Present {
+            Output::note("Touch the key.");
+        }
+    }
 }
 
 impl UserInteraction for Person {
-    fn pin(&mut self, _: PinRequest) -> Option<Pin> {
-        None
+    fn pin(&mut self, request: PinRequest) -> Option<Pin> {
+        if *self == Self::Present { User::new(Source::Terminal).pin(request) } else { None }
     }
 }
 

@@ -16,7 +16,7 @@ pub(super) fn run(project: &Project, log: &Log) -> Outcome {
 }
 
 /// Builds the command for release, as its users do; the path of the binary.
-pub(super) fn release_build(project: &Project, log: &Log) -> Outcome<PathBuf> {
+pub(crate) fn release_build(project: &Project, log: &Log) -> Outcome<PathBuf> {
     log.run(&mut project.cargo("build --locked --release --package keywright-cli"))?;
     Ok(project.target.join("release").join(format!("keywright{}", std::env::consts::EXE_SUFFIX)))
 }
@@ -33,7 +33,7 @@ fn has_demo(project: &Project) -> Outcome<bool> {
 }
 
 /// An exit status alone could come from a command that did nothing: it must have said something, in JSON.
-fn judge(said: &str) -> Outcome {
+pub(super) fn judge(said: &str) -> Outcome {
     let mut values = 0_u32;
     for value in serde_json::Deserializer::from_str(said).into_iter::<serde_json::Value>() {
         value.map_err(|error| failed(&"the demonstration's output is not JSON", &error))?;

@@ -4,6 +4,8 @@ use std::{fs, time::Duration};
 
 use super::demo::release_build;
 use crate::{
+    boards, emulator,
+    emulator::{Board, Program, Touch},
     lab, python,
     run::{Log, Outcome, Project, failed, skipped},
 };
@@ -17,6 +19,12 @@ pub(super) fn run(project: &Project, log: &Log) -> Outcome {
     let binary = release_build(project, log)?;
     log.run(&mut project.cargo("build --locked --package keywright-hil"))?;
     let hil = project.target.join("debug/keywright-hil");
+    if !emulator::is_ready(project) {
+        return Err(skipped("the emulated board is not installed", "cargo xtask setup"));
+    }
+    let image = boards::rp2040(project, log)?;
+    // Outside of the guest, which has no strength to spare.
+    let board = Board::start(project, Program::UsbIp, &image.elf, Touch::Always)?;
     let results = lab::results(project)?;
     let table = results.join("table.txt");
     // What an earlier run found, and saw, is not what this one does.
@@ -25,6 +33,7 @@ pub(super) fn run(project: &Project, log: &Log) -> Outcome {
     let mut command = lab::guest(project, &results);
     command.env("VM_TIMEOUT", GUEST_LIMIT.as_secs().to_string());
     command.env("VM_MEM", GUEST_MEMORY);
+    command.env("VM_NET", "1").env("BOARD_PORT", board.port());
     command.env("KEYWRIGHT", binary).env("HIL", hil).env("RESULTS", &results);
     command.env("CHROMIUM", "chromium").env("FIREFOX", "firefox-esr");
     command.arg(python::interpreter(project)).args(["-B", "tests/lab/run.py"]);

@@ -62,7 +62,7 @@ fn a_fast_run_takes_the_unit_tests_and_a_full_run_every_test() {
     let taken = |selection: Selection| -> Vec<_> {
         TABLE.iter().filter(|stage| selection.includes(stage)).map(|stage| stage.name).collect()
     };
-    assert_eq!(taken(Selection::Fast), ["fmt", "house", "clippy", "unit"]);
+    assert_eq!(taken(Selection::Fast), ["fmt", "house", "checklist", "clippy", "unit"]);
     assert!(!taken(Selection::Full).contains(&"unit"));
     assert!(taken(Selection::Full).contains(&"test"));
 }
