@@ -1,5 +1,8 @@
 """People at the console, with nothing but a keyboard: enrolment, sign-in, and what an administrator decides."""
 
+import os
+import subprocess
+import tempfile
 import unittest
 
 from browser import Browser
@@ -52,6 +55,19 @@ class Console(unittest.TestCase):
         page.activate("#register")
         page.wait_for_path("/security-credentials")
         self.assertIn("MFA device assigned", page.text())
+
+    def scan(self, name, seed):
+        """Reads the QR code on the screenshots of a page, wide and narrow, with the authenticator app."""
+        with tempfile.TemporaryDirectory() as folder:
+            store = ["--store", os.path.join(folder, "totp")]
+            for width in (1280, 360):
+                picture = os.path.join(os.environ["SCREENSHOTS"], f"{name}-{width}.png")
+                app = [os.environ["KEYWRIGHT"], "totp"]
+                words = ["add", str(width), "--qr", picture, "--no-passphrase"]
+                subprocess.run([*app, *words, *store], check=True, timeout=120)
+                before = code(seed)
+                shown = subprocess.run([*app, "code", str(width), *store], capture_output=True, check=True, timeout=120)
+                self.assertIn(shown.stdout.split()[0].decode(), {before, code(seed)})
 
     def use_key(self, page):
         page.wait_for_path("/sign-in/mfa")
@@ -134,6 +150,7 @@ class Console(unittest.TestCase):
         page.wait("document.querySelector('img.qr').naturalWidth > 100")
         check(self, page, "wizard-app", opened=True)
         seed = page.run("document.querySelector('.secret').textContent")
+        self.scan("wizard-app", seed)
         page.type("#code1", "000000")
         page.type("#code2", "000000")
         page.press("Enter")

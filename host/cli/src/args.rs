@@ -1,7 +1,11 @@
 //! The command line's shape.
 
 #[cfg(all(feature = "iam", unix))]
+pub(crate) mod aws;
+#[cfg(all(feature = "iam", unix))]
 pub(crate) mod login;
+#[cfg(all(feature = "totp", unix))]
+pub(crate) mod totp;
 
 use std::path::PathBuf;
 
@@ -49,7 +53,11 @@ pub(crate) enum Command {
     /// Run a virtual key.
     #[cfg(all(feature = "emulator", unix))]
     Emulate(Emulate),
-    /// The local IAM.
+    /// An authenticator app: accounts that show codes.
+    #[cfg(all(feature = "totp", unix))]
+    #[command(subcommand)]
+    Totp(totp::Totp),
+    /// The local IAM, and MFA devices at any IAM.
     #[cfg(all(feature = "iam", unix))]
     #[command(subcommand)]
     Iam(Iam),
@@ -317,6 +325,13 @@ pub(crate) enum Iam {
     Login(login::Login),
     /// Forget the login that is kept.
     Logout(login::Whom),
+    /// Enrol an MFA device: a security key at the local IAM, or an authenticator app at any IAM, AWS's too.
+    Enrol(Box<aws::Enrol>),
+    /// Look at and change the MFA devices at any IAM, AWS's too.
+    #[command(subcommand)]
+    Devices(aws::Devices),
+    /// Turn a code of an MFA device into temporary credentials, at any STS, AWS's too.
+    Session(aws::Session),
 }
 
 /// The demonstration.

@@ -15,6 +15,8 @@ pub(crate) mod pin;
 pub(crate) mod register;
 pub(crate) mod reset;
 pub(crate) mod select;
+#[cfg(all(feature = "totp", unix))]
+pub(crate) mod totp;
 pub(crate) mod wink;
 
 use std::fmt;

@@ -97,6 +97,13 @@ impl Failure {
         Self { message: message.into(), ..self }
     }
 
+    /// The same failure with more words behind.
+    #[cfg(all(feature = "iam", unix))]
+    pub(crate) fn and(self, more: &dyn fmt::Display) -> Self {
+        let message = format!("{}; {more}", self.message);
+        self.in_words(message)
+    }
+
     /// The exit code.
     pub(crate) fn exit_code(&self) -> ExitCode {
         self.kind.exit_code()
@@ -154,6 +161,23 @@ impl From<VerifyError> for Failure {
 impl From<OriginError> for Failure {
     fn from(error: OriginError) -> Self {
         Self::usage(error.to_string())
+    }
+}
+
+#[cfg(all(feature = "totp", unix))]
+impl From<keywright_totp::Error> for Failure {
+    fn from(error: keywright_totp::Error) -> Self {
+        use keywright_totp::Error;
+        let kind = match error {
+            Error::WrongPassphrase(_) | Error::NeedsPassphrase(_) | Error::WeakPassphrase => Kind::Pin,
+            Error::NoKeyring(_)
+            | Error::Keyring(_)
+            | Error::ForeignItem(_)
+            | Error::File { .. }
+            | Error::Random(_) => Kind::Other,
+            _ => Kind::Usage,
+        };
+        Self::new(kind, error.to_string())
     }
 }
 

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`args`] | the shape of the command line |
 //! | [`commands`] | one file a command |
+//! | `aws` | AWS's API, the asking end |
 //! | `console` | the JSON endpoints of the local IAM, the asking end |
 //! | `demo` | the story that the command of that name tells |
 //! | [`doctor`] | what a machine lacks for keys, and how to mend it |
@@ -17,6 +18,8 @@
 //! | [`credential_file`], [`replace`] | the file that `register` writes; replacing files whole |
 
 mod args;
+#[cfg(all(feature = "iam", unix))]
+mod aws;
 mod commands;
 #[cfg(all(feature = "iam", unix))]
 mod console;
@@ -66,6 +69,8 @@ fn dispatch(command: Command, output: &Output) -> Result<ExitCode, Failure> {
         Command::Wink(device) => commands::wink::run(&device, output),
         #[cfg(all(feature = "emulator", unix))]
         Command::Emulate(arguments) => commands::emulate::run(arguments, output),
+        #[cfg(all(feature = "totp", unix))]
+        Command::Totp(command) => commands::totp::run(command, output),
         #[cfg(all(feature = "iam", unix))]
         Command::Iam(command) => commands::iam::run(command, output),
         #[cfg(all(feature = "emulator", feature = "iam", unix))]

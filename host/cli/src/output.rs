@@ -23,6 +23,12 @@ impl Output {
         Self { json }
     }
 
+    /// Whether it is JSON.
+    #[cfg(all(feature = "totp", unix))]
+    pub(crate) const fn is_json(self) -> bool {
+        self.json
+    }
+
     /// Prints what a command was asked for: as JSON in one line, or as the text that its `Display` gives.
     ///
     /// # Errors

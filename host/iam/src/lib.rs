@@ -62,6 +62,7 @@ mod users;
 mod virtual_device;
 mod webauthn;
 
+pub use aws::sigv4::signing::Signer;
 pub use config::{Attestation, Clock, Config, Data, Guard, Removal, Role, UserVerification};
 pub use error::Error;
 pub use hardware_token::Imported;

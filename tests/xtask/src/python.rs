@@ -21,7 +21,9 @@ pub(crate) fn is_ready(project: &Project) -> bool {
     let installed = fs::read_to_string(stamp(project));
     matches!((installed, wanted(project)), (Ok(installed), Ok(wanted)) if installed == wanted)
         && answers(
-            project.command(interpreter(project)).args(["-c", "import fido2, boto3, awscli, websocket"]),
+            project
+                .command(interpreter(project))
+                .args(["-c", "import fido2, boto3, awscli, pyotp, websocket"]),
         )
 }
 

@@ -5,7 +5,7 @@ use std::fs;
 use crate::{
     emulator, lab, python,
     run::{Log, Outcome, Project, Stop, answers, skipped},
-    stages::{browser, iam_clients},
+    stages::{browser, iam_clients, keyring},
     thumb,
 };
 
@@ -57,6 +57,12 @@ const NEEDS: &[Need] = &[
         is_met: |project| Ok(browser::chromium(project).is_some()),
         by_hand: || browser::BY_HAND.to_owned(),
         install: install_chromium,
+    },
+    Need {
+        what: "a keyring for the authenticator app",
+        is_met: |project| Ok(keyring::is_ready(project)),
+        by_hand: keyring::by_hand,
+        install: install_keyring,
     },
     Need {
         what: "the emulated board",
@@ -151,6 +157,14 @@ fn install_aws_v2(project: &Project, log: &Log, manner: Manner) -> Outcome {
         return Err(skipped("there is none", iam_clients::BY_HAND));
     }
     apt_install(project, log, &["awscli"])
+}
+
+/// Debian's packages, where set-up may install them.
+fn install_keyring(project: &Project, log: &Log, manner: Manner) -> Outcome {
+    if !manner.system {
+        return Err(skipped("there is none to start", keyring::by_hand()));
+    }
+    apt_install(project, log, keyring::PACKAGES)
 }
 
 /// The guest's kernel, QEMU and the clients: packages of the whole machine, so only where set-up was told to.

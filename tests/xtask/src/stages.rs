@@ -11,6 +11,7 @@ mod firmware;
 mod foreign;
 mod house;
 pub(crate) mod iam_clients;
+pub(crate) mod keyring;
 mod lab;
 mod licences;
 mod links;
@@ -151,6 +152,12 @@ const TABLE: &[Stage] = &[
         about: "boto3 and the AWS CLIs against the local IAM",
         part: Part::Full,
         run: iam_clients::run,
+    },
+    Stage {
+        name: "keyring",
+        about: "the authenticator app in GNOME's keyring",
+        part: Part::Full,
+        run: keyring::run,
     },
     Stage {
         name: "browser",

@@ -1,6 +1,11 @@
-//! `keywright iam`: the local IAM, and what is asked of it.
+//! `keywright iam`: the local IAM, and what is asked of any IAM.
 
+mod devices;
+mod enrol;
+mod identity;
 mod login;
+mod proof;
+mod session;
 
 use std::fmt;
 
@@ -24,6 +29,9 @@ pub(crate) fn run(command: Iam, output: &Output) -> Result<(), Failure> {
         }
         Iam::Login(arguments) => login::run(arguments, output),
         Iam::Logout(whom) => login::log_out(&whom, output),
+        Iam::Enrol(arguments) => enrol::run(&arguments, output),
+        Iam::Devices(command) => devices::run(command, output),
+        Iam::Session(arguments) => session::run(&arguments, output),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Running the command, and running keys for it.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
@@ -282,15 +283,22 @@ pub(crate) fn keywright(words: &[impl AsRef<str>]) -> Ran {
     run(&mut command(words), b"")
 }
 
-/// Runs the command with environment variables and something on standard input.
-#[cfg(feature = "iam")]
-pub(crate) fn keywright_in(variables: &[(&str, String)], input: &[u8], words: &[impl AsRef<str>]) -> Ran {
+/// As [`keywright`], with environment variables, and something on standard input.
+pub(crate) fn keywright_with<V: AsRef<OsStr>>(
+    variables: &[(&str, V)],
+    input: &[u8],
+    words: &[impl AsRef<str>],
+) -> Ran {
     run(command(words).envs(variables.iter().map(|(name, value)| (name, value))), input)
 }
 
-/// Starts it so.
+/// Starts the command so.
 #[cfg(feature = "iam")]
-pub(crate) fn begin_in(variables: &[(&str, String)], input: &[u8], words: &[impl AsRef<str>]) -> Child {
+pub(crate) fn begin_with<V: AsRef<OsStr>>(
+    variables: &[(&str, V)],
+    input: &[u8],
+    words: &[impl AsRef<str>],
+) -> Child {
     let mut command = command(words);
     command.envs(variables.iter().map(|(name, value)| (name, value)));
     let mut child = command.stdin(Stdio::piped()).spawn().unwrap();

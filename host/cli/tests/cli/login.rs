@@ -15,7 +15,7 @@ use keywright_iam::{Clock, Config, Running, Server};
 use serde_json::{Value, json};
 use ureq::Agent;
 
-use crate::harness::{Folder, Key, Ran, begin_in, finish, keywright_in};
+use crate::harness::{Folder, Key, Ran, begin_with, finish, keywright, keywright_with};
 
 const PASSWORD: &str = "correct horse battery";
 
@@ -143,7 +143,7 @@ impl World {
 
     fn log_in_with(&self, password: &str, more: &[&str]) -> Ran {
         let input = format!("{password}\n");
-        keywright_in(
+        keywright_with(
             &self.variables(),
             input.as_bytes(),
             &self.with_key(&[&["--password-fd", "0"], more].concat()),
@@ -152,13 +152,13 @@ impl World {
 
     /// Logs in as a program does that has neither a terminal nor the password.
     fn renew(&self) -> Ran {
-        keywright_in(&self.variables(), b"", &self.with_key(&[]))
+        keywright_with(&self.variables(), b"", &self.with_key(&[]))
     }
 
     pub(crate) fn log_out(&self) -> Ran {
         let (url, account) = (self.iam.url.as_str(), self.iam.account.as_str());
         let words = ["iam", "logout", "--json", "--console-url", url, "--account", account, "--user", "ANN"];
-        keywright_in(&self.variables(), b"", &words)
+        keywright_with(&self.variables(), b"", &words)
     }
 
     /// Every file of what is kept.
@@ -237,7 +237,7 @@ fn a_touch_becomes_credentials_that_are_kept_until_they_end() {
     assert_eq!((second.ok(), second.stderr.as_str()), (credentials.clone(), ""));
     // Programs read it, with and without --json.
     let words: Vec<_> = world.words(&[]).into_iter().filter(|word| word != "--json").collect();
-    assert_eq!(keywright_in(&world.variables(), b"", &words).ok(), credentials);
+    assert_eq!(keywright_with(&world.variables(), b"", &words).ok(), credentials);
 }
 
 #[test]
@@ -286,7 +286,7 @@ fn a_grant_that_has_ended_asks_for_the_password_again() {
 fn a_declined_touch_gives_nothing() {
     let world = World::with("manual", Duration::from_secs(7200));
     let begin =
-        |input: &str, more: &[&str]| begin_in(&world.variables(), input.as_bytes(), &world.with_key(more));
+        |input: &str, more: &[&str]| begin_with(&world.variables(), input.as_bytes(), &world.with_key(more));
     for (input, more) in [("correct horse battery\n", &["--password-fd", "0"][..]), ("", &[])] {
         let child = begin(input, more);
         world.key.wait_for_wish();
@@ -309,7 +309,7 @@ fn a_declined_touch_gives_nothing() {
 fn of_two_commands_that_want_credentials_one_asks_for_a_touch() {
     let world = World::with("manual", Duration::ZERO);
     let input = format!("{PASSWORD}\n");
-    let begin = || begin_in(&world.variables(), input.as_bytes(), &world.with_key(&["--password-fd", "0"]));
+    let begin = || begin_with(&world.variables(), input.as_bytes(), &world.with_key(&["--password-fd", "0"]));
     let children = [begin(), begin()];
     world.key.wait_for_wish();
     world.key.hand("touch");
@@ -328,12 +328,12 @@ fn a_wrong_password_another_user_and_no_password_are_told_and_keep_nothing() {
     assert!(!world.has_login());
     let words = ["iam", "login", "--json", "--account", "123456789012", "--user", "ann"];
     for url in ["http://example.org:80", "https://localhost:1", "http://localhost:0"] {
-        keywright_in(&[], b"", &[&words[..], &["--console-url", url]].concat()).failed(2, "usage");
+        keywright(&[&words[..], &["--console-url", url]].concat()).failed(2, "usage");
     }
     let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let url = format!("http://{gone}");
     let words = [&words[..], &["--console-url", &url, "--password-fd", "0"]].concat();
-    let error = keywright_in(&world.variables(), b"x\n", &words).failed(1, "other");
+    let error = keywright_with(&world.variables(), b"x\n", &words).failed(1, "other");
     assert!(error["message"].as_str().unwrap().contains("keywright iam serve"), "{error}");
 }
 
@@ -345,7 +345,7 @@ fn a_user_without_a_key_is_told_what_to_do() {
     let words: Vec<_> =
         words.iter().map(|word| if word == "ann" { &administrator.user } else { word }).collect();
     let input = format!("{}\n", administrator.password);
-    let error = keywright_in(&world.variables(), input.as_bytes(), &words).failed(9, "state");
+    let error = keywright_with(&world.variables(), input.as_bytes(), &words).failed(9, "state");
     assert!(error["message"].as_str().unwrap().contains("security-credentials"), "{error}");
 }
 
@@ -378,9 +378,9 @@ fn a_key_with_a_pin_asks_for_it_before_the_touch() {
     // Two secrets of one descriptor: the password, then the PIN.
     let words = world.with_key(&["--password-fd", "0", "--pin-fd", "0"]);
     let input = format!("{PASSWORD}\n0000\n");
-    keywright_in(&world.variables(), input.as_bytes(), &words).failed(5, "pin");
+    keywright_with(&world.variables(), input.as_bytes(), &words).failed(5, "pin");
     let input = format!("{PASSWORD}\n1234\n");
-    keywright_in(&world.variables(), input.as_bytes(), &words).ok();
+    keywright_with(&world.variables(), input.as_bytes(), &words).ok();
 }
 
 #[test]
@@ -410,7 +410,7 @@ fn a_profile_is_written_that_runs_the_same_login() {
     let output = shell.output().unwrap();
     assert!(output.status.success(), "{output:?}");
     assert_eq!(serde_json::from_slice::<Value>(&output.stdout).unwrap()["Version"], 1);
-    let shown = keywright_in(&world.variables(), b"", &world.words(&["--show", "ann"])).ok();
+    let shown = keywright_with(&world.variables(), b"", &world.words(&["--show", "ann"])).ok();
     assert!(
         shown["snippet"].as_str().unwrap().starts_with("[profile ann]\ncredential_process = "),
         "{shown}"
@@ -431,7 +431,7 @@ fn a_profile_of_somebody_elses_is_told_before_anybody_signs_in() {
 #[test]
 fn a_browsers_consent_becomes_credentials_and_then_a_touch_renews_them() {
     let world = World::new();
-    let mut child = begin_in(&world.variables(), b"", &world.words(&["--browser", "--duration", "60"]));
+    let mut child = begin_with(&world.variables(), b"", &world.words(&["--browser", "--duration", "60"]));
     let (address, check) = shown(&mut child);
     let browser = world.signed_in("ann");
     let to = browser.decide(&address, &check, "allow");
@@ -454,7 +454,7 @@ fn a_browsers_consent_becomes_credentials_and_then_a_touch_renews_them() {
 #[test]
 fn what_is_denied_in_the_browser_is_a_no() {
     let world = World::new();
-    let mut child = begin_in(&world.variables(), b"", &world.words(&["--browser"]));
+    let mut child = begin_with(&world.variables(), b"", &world.words(&["--browser"]));
     let (address, check) = shown(&mut child);
     let browser = world.signed_in("ann");
     let to = browser.decide(&address, &check, "deny");
@@ -467,7 +467,7 @@ fn what_is_denied_in_the_browser_is_a_no() {
 fn credentials_of_whoever_consented_instead_are_refused() {
     let world = World::new();
     world.enrol("eve");
-    let mut child = begin_in(&world.variables(), b"", &world.words(&["--browser"]));
+    let mut child = begin_with(&world.variables(), b"", &world.words(&["--browser"]));
     let (address, check) = shown(&mut child);
     let to = world.signed_in("eve").decide(&address, &check, "allow");
     world.browser().get(&to);

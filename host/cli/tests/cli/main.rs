@@ -4,7 +4,11 @@
 
 mod credentials;
 mod doctor;
+#[cfg(feature = "iam")]
+mod enrol;
 mod failures;
+#[cfg(feature = "iam")]
+mod faults;
 mod harness;
 #[cfg(feature = "iam")]
 mod login;
@@ -13,4 +17,6 @@ mod serving;
 mod shapes;
 #[cfg(target_os = "linux")]
 mod terminal;
+#[cfg(feature = "totp")]
+mod totp;
 mod touches;

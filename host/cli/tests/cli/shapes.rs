@@ -107,13 +107,14 @@ fn every_example_of_the_document_has_the_shape_of_a_real_run() {
     );
     #[cfg(feature = "iam")]
     logins(&mut shapes);
+    shapes.extend(second_factors());
     #[cfg(all(feature = "emulator", feature = "iam"))]
     shapes.insert("keywright demo".to_owned(), parsed(&keywright(&["demo", "--json"])));
 
     let examples = examples();
     for (name, example) in &examples {
-        let needs_iam = name.starts_with("keywright iam ") || name == "keywright demo";
-        if cfg!(not(feature = "iam")) && needs_iam {
+        let needs_iam = ["keywright iam", "keywright totp", "keywright demo"];
+        if cfg!(not(feature = "iam")) && needs_iam.iter().any(|begin| name.starts_with(begin)) {
             continue;
         }
         let Some(shape) = shapes.get(name) else { panic!("`{name}` is in the document and was not run") };
@@ -134,6 +135,32 @@ fn logins(shapes: &mut BTreeMap<String, Value>) {
         ("keywright iam logout", world.log_out()),
     ];
     shapes.extend(runs.iter().map(|(name, ran)| ((*name).to_owned(), parsed(ran))));
+}
+
+/// What the authenticator app and the commands on MFA devices answer.
+#[cfg(feature = "iam")]
+fn second_factors() -> BTreeMap<String, Value> {
+    let iam = crate::enrol::Iam::new();
+    let mut shapes = BTreeMap::new();
+    let mut run = |name: &str, words: &[&str]| {
+        shapes.insert(format!("keywright {name}"), parsed(&iam.run(words)));
+    };
+    let (serial, from, to) = (iam.serial("phone"), iam.folder.text("from"), iam.folder.text("to"));
+    std::fs::write(&from, "otpauth://totp/Example:ada?secret=GEZDGNBVGY3TQOJQ&issuer=Example").unwrap();
+    run("iam enrol", &["iam", "enrol", "phone", "--totp", "--no-passphrase"]);
+    run("iam devices list", &["iam", "devices", "list"]);
+    run("iam devices report", &["iam", "devices", "report"]);
+    run("iam session", &["iam", "session", "--serial", &serial]);
+    run("totp add", &["totp", "add", "--from", &from]);
+    run("totp code", &["totp", "code", "ada"]);
+    run("totp list", &["totp", "list"]);
+    run("totp export", &["totp", "export", "ada", "--yes", "--output", &to]);
+    run("totp remove", &["totp", "remove", "ada", "--yes"]);
+    run("iam devices remove", &["iam", "devices", "remove", &serial, "--yes"]);
+    iam.run(&["totp", "remove", &format!("phone@{}", iam.member("account")), "--yes"]).ok();
+    iam.enrol("phone").ok();
+    run("iam devices resync", &["iam", "devices", "resync", &serial]);
+    shapes
 }
 
 fn parsed(ran: &Ran) -> Value {

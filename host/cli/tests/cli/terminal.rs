@@ -10,11 +10,11 @@ pub(crate) struct Terminal {
     child: Child,
     keyboard: ChildStdin,
     screen: ChildStdout,
-    shown: String,
+    pub(crate) shown: String,
 }
 
 impl Terminal {
-    fn new(words: &[&str]) -> Self {
+    pub(crate) fn new(words: &[&str]) -> Self {
         let quoted: Vec<_> = [KEYWRIGHT].iter().chain(words).map(|word| format!("'{word}'")).collect();
         // A shell that stays would be interrupted too, and some end with a code of their own then.
         Self::shell(&format!("exec {}", quoted.join(" ")), &[])

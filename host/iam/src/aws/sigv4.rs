@@ -1,4 +1,6 @@
-//! Signature Version 4, the verifying end, as AWS publishes it ("Create a signed AWS API request").
+//! Signature Version 4, as AWS publishes it ("Create a signed AWS API request").
+
+pub(crate) mod signing;
 
 use std::collections::BTreeMap;
 
@@ -238,7 +240,5 @@ fn mismatch(text: &str) -> Refusal {
 /// Seconds that a client's clock may be off.
 const SKEW: i64 = 15 * 60;
 
-#[cfg(test)]
-pub(crate) mod signing;
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,7 @@
 //! A headless Chromium at the local IAM's console: `tests/browser/run.sh`.
 //!
-//! The script finds the command that serves the console in `KEYWRIGHT_IAM`, the interpreter with the pinned packages in
-//! `PYTHON`, the browser in `CHROMIUM`, and leaves a picture of each page in `SCREENSHOTS`: `target/xtask/browser`.
+//! The script finds the command that serves the console in `KEYWRIGHT_IAM`, the authenticator app that
+//! reads its QR codes in `KEYWRIGHT`, the interpreter with the pinned packages in `PYTHON`, the browser in `CHROMIUM`, and leaves a picture of each page in `SCREENSHOTS`: `target/xtask/browser`.
 
 use std::{fs, time::Duration};
 
@@ -19,6 +19,7 @@ pub(super) fn run(project: &Project, log: &Log) -> Outcome {
         return Err(skipped("the pinned Python packages are not installed", "cargo xtask setup"));
     }
     log.run(&mut project.cargo("build --quiet -p keywright-iam --example serve"))?;
+    log.run(&mut project.cargo("build --quiet -p keywright-cli"))?;
     let pictures = project.scratch()?.join("browser");
     if pictures.exists() {
         fs::remove_dir_all(&pictures).map_err(|error| failed(&pictures.display(), &error))?;
@@ -26,6 +27,7 @@ pub(super) fn run(project: &Project, log: &Log) -> Outcome {
     let mut command = project.command("bash");
     command.arg("tests/browser/run.sh");
     command.env("KEYWRIGHT_IAM", project.target.join("debug/examples/serve"));
+    command.env("KEYWRIGHT", project.target.join("debug/keywright"));
     command.env("PYTHON", python::interpreter(project));
     command.env("CHROMIUM", chromium).env("SCREENSHOTS", pictures);
     log.run_within(Duration::from_secs(900), &mut command)

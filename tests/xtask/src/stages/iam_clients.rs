@@ -1,7 +1,7 @@
 //! Real AWS clients against the local IAM: `tests/iam-clients/run.sh`.
 //!
-//! The script finds the command that serves it in `KEYWRIGHT_IAM`, the command whose logins are tested in `KEYWRIGHT`, the
-//! AWS CLI of version 2 in `KEYWRIGHT_AWS_V2` and the interpreter with the pinned packages in `PYTHON`.
+//! The script finds the command that serves it in `KEYWRIGHT_IAM`, the command that signs in in `KEYWRIGHT`, the AWS CLI of
+//! version 2 in `KEYWRIGHT_AWS_V2` and the interpreter with the pinned packages in `PYTHON`.
 
 use std::time::Duration;
 

@@ -15,8 +15,14 @@ fn signature(service: &str, request: &Request) -> String {
     let mut names: Vec<_> = request.headers.iter().map(|(name, _)| name.clone()).collect();
     names.sort();
     names.dedup();
-    let signer =
-        Signer { access_key_id: "AKIDEXAMPLE", secret: SECRET, session_token: None, service, time: THEN };
+    let signer = Signer {
+        access_key_id: "AKIDEXAMPLE",
+        secret: SECRET,
+        session_token: None,
+        region: "us-east-1",
+        service,
+        time: THEN,
+    };
     signer.signature(request, &names)
 }
 
@@ -26,6 +32,7 @@ fn signed(body: &str) -> Request {
         access_key_id: "AKIDEXAMPLE",
         secret: SECRET,
         session_token: None,
+        region: "us-east-1",
         service: "iam",
         time: THEN,
     };
@@ -211,8 +218,14 @@ fn a_host_or_header_of_aws_that_is_not_signed_is_refused() {
 fn a_payload_hash_that_is_not_that_of_the_body_is_refused() {
     for told in ["UNSIGNED-PAYLOAD", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"] {
         let mut request = request("POST", "", &[("host", "h"), ("x-amz-content-sha256", told)], "body");
-        let signer =
-            Signer { access_key_id: "A", secret: SECRET, session_token: None, service: "iam", time: THEN };
+        let signer = Signer {
+            access_key_id: "A",
+            secret: SECRET,
+            session_token: None,
+            region: "us-east-1",
+            service: "iam",
+            time: THEN,
+        };
         signer.sign(&mut request);
         assert_eq!(code(&request), Code::SignatureDoesNotMatch, "{told}");
     }

@@ -82,6 +82,7 @@ impl Aws {
             access_key_id: &self.id,
             secret: &self.secret,
             session_token: self.token.as_deref(),
+            region: "us-east-1",
             service,
             time: i64::try_from(self.hands.seconds()).unwrap(),
         };
