@@ -16,10 +16,11 @@ PASSWORD = "a good password"
 
 
 class Server:
-    """Runs the server until it is stopped."""
+    """Runs the server until it is stopped. A client trusts the certificates of `bundle`, where the server has TLS."""
 
-    def __init__(self, *more):
-        command = shlex.split(os.environ["KEYWRIGHT_IAM"]) + ["--json", "--ephemeral", *more]
+    def __init__(self, *words, bundle=None):
+        command = [*shlex.split(os.environ["KEYWRIGHT_IAM"]), "--json", "--ephemeral", *words]
+        self.bundle = bundle
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         told = json.loads(self.process.stdout.readline())
         self.url, self.console_url, self.account = told["url"], told["console_url"], told["account"]
@@ -40,6 +41,7 @@ class Server:
             aws_access_key_id=access_key,
             aws_secret_access_key=secret,
             aws_session_token=token,
+            verify=self.bundle,
             config=Config(parameter_validation=validate, retries={"max_attempts": 0}, ignore_configured_endpoint_urls=True),
         )
 

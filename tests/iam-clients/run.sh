@@ -8,4 +8,4 @@ set -euo pipefail
 cd "$(dirname "$0")"
 : "${KEYWRIGHT_IAM:?the command that serves the local IAM}"
 : "${KEYWRIGHT:?the keywright command}"
-exec "${PYTHON:-python3}" -m unittest --verbose test_life test_model test_cli test_login test_session
+exec "${PYTHON:-python3}" -m unittest --verbose test_life test_model test_cli test_login test_session test_tls

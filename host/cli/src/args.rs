@@ -3,6 +3,8 @@
 #[cfg(all(feature = "iam", unix))]
 pub(crate) mod aws;
 #[cfg(all(feature = "iam", unix))]
+pub(crate) mod iam;
+#[cfg(all(feature = "iam", unix))]
 pub(crate) mod login;
 #[cfg(all(feature = "totp", unix))]
 pub(crate) mod totp;
@@ -314,13 +316,16 @@ pub(crate) enum Iam {
         /// Keep nothing: everything is gone when the command ends.
         #[arg(long, group = "memory")]
         ephemeral: bool,
-        /// Deny users who are no administrators what they call without MFA, as AWS's policy for that does.
-        #[arg(long)]
-        guard: bool,
-        /// With --guard: MFA that was proven longer ago than so many seconds is none.
-        #[arg(long, value_name = "SECONDS", requires = "guard")]
-        mfa_within: Option<u32>,
+        #[command(flatten)]
+        tls: iam::Tls,
+        #[command(flatten)]
+        policy: iam::Policy,
     },
+    /// Hardware TOTP tokens of a data folder, whether or not it is being served.
+    #[command(subcommand)]
+    Tokens(iam::Tokens),
+    /// Copy the database of a data folder, whether or not it is being served.
+    Backup(iam::Backup),
     /// Sign in with a touch of the key, and print temporary credentials as AWS's `credential_process` has them.
     Login(login::Login),
     /// Forget the login that is kept.

@@ -1,10 +1,11 @@
-//! The local IAM alone: `cargo run -p keywright-iam --example serve -- --json [--listen ADDR] [--data DIR] [--guard]`.
+//! The local IAM alone: `cargo run -p keywright-iam --example serve -- --json [--listen ADDR] [--data DIR] [--guard]
+//! [--tls CERT KEY] [--origin URL]`.
 //!
 //! The first line is one JSON object; it stays until it is ended.
 
 use std::{env, error::Error, io::Write as _};
 
-use keywright_iam::{Config, Guard, Server};
+use keywright_iam::{Config, Data, Guard, Server, Tls};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut config = Config::ephemeral();
@@ -13,12 +14,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         let mut value = || arguments.next().ok_or(format!("{argument} needs a value"));
         match argument.as_str() {
             "--json" | "--ephemeral" => {}
-            "--data" => {
-                let Config { listen, guard, .. } = config;
-                config = Config { listen, guard, ..Config::in_directory(value()?) };
-            }
+            "--data" => config.data = Data::Directory(value()?.into()),
             "--guard" => config.guard = Some(Guard { mfa_within: None }),
             "--listen" => config.listen = value()?.parse()?,
+            "--tls" => config.tls = Some(Tls { certificate: value()?.into(), key: value()?.into() }),
+            "--origin" => config.origin = Some(value()?),
             other => return Err(format!("unknown argument {other}").into()),
         }
     }

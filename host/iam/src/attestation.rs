@@ -21,6 +21,7 @@ use webauthn_rs_core::{
 };
 
 use crate::{
+    config::KeyPolicy,
     error::Error,
     iam::Iam,
     refusal::{Code, Refusal},
@@ -102,22 +103,35 @@ impl Entry {
 }
 
 impl Iam {
-    /// Refuses a registration that `iam:FIDO-certification` does not allow, or whose maker is not who the key says.
+    /// Refuses every security key where the policy on `iam:RegisterSecurityKey` does.
+    pub(crate) fn require_keys_allowed(&self) -> Result<(), Refusal> {
+        if !self.keys.refused {
+            return Ok(());
+        }
+        Err(Refusal::denied(
+            "The policy of this account (iam:RegisterSecurityKey) lets nobody register a passkey or security key. Add \
+             another type of MFA device.",
+        ))
+    }
+
+    /// Refuses a registration that the policy on certifications does not allow, or whose maker is not who the key says.
     pub(crate) fn check_certification(&self, credential: &Credential) -> Result<(), Refusal> {
         let maker = self.metadata.maker_of(credential, self.now())?;
-        if self.fido_certification.is_empty() {
-            return Ok(());
+        let KeyPolicy { refused: _, fido, fips_140_2, fips_140_3 } = &self.keys;
+        for (name, allowed) in [("FIDO", fido), ("FIPS-140-2", fips_140_2), ("FIPS-140-3", fips_140_3)] {
+            let level = maker.as_ref().and_then(|maker| maker.levels.get(name));
+            if allowed.is_empty() || level.is_some_and(|level| allowed.contains(level)) {
+                continue;
+            }
+            // AWS names FIPS's keys as kinds of FIDO's.
+            let key = if name == "FIDO" { "" } else { "FIDO-" };
+            let (has, wanted) = (level.map_or("none", String::as_str), allowed.join(" or "));
+            return Err(Refusal::denied(format!(
+                "The policy of this account (iam:{key}{name}-certification) asks for a key that is certified at \
+                 {wanted}, and of this one {has} is known. Use another key, and let the browser pass on its make."
+            )));
         }
-        let level = maker.as_ref().and_then(|maker| maker.levels.get("FIDO"));
-        if level.is_some_and(|level| self.fido_certification.contains(level)) {
-            return Ok(());
-        }
-        let (has, wanted) = (level.map_or("none", String::as_str), self.fido_certification.join(" or "));
-        let text = format!(
-            "The policy of this account (iam:FIDO-certification) asks for a key that is certified at {wanted}, and \
-             of this one {has} is known. Use another key, and let the browser pass on its make."
-        );
-        Err(Refusal::denied(text))
+        Ok(())
     }
 
     /// The certifications of a user's security key as today's metadata have them; other devices have none.

@@ -11,8 +11,13 @@ use std::{
 /// What the local IAM is started with.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Where the console listens: 127.0.0.1 only; port 0 means any free port.
+    /// Where the console listens: without TLS on 127.0.0.1 only. Port 0 means any free port.
     pub listen: SocketAddr,
+    /// Certificate and key, to serve TLS and nothing else.
+    pub tls: Option<Tls>,
+    /// How browsers name the console behind TLS, such as `https://iam.example.org`: WebAuthn's origin, whose name is the
+    /// RP ID. `None`: `localhost` and the port. Security keys belong to the name, and sign in under no other.
+    pub origin: Option<String>,
     /// Where users and devices are kept.
     pub data: Data,
     /// The account, 12 digits. `None`: the stored one, or at the first start a random one.
@@ -30,9 +35,8 @@ pub struct Config {
     /// how it is certified. A later file replaces what an earlier one says of an AAGUID; the virtual key's own entry
     /// is always there.
     pub metadata: Vec<PathBuf>,
-    /// The values of the condition key `iam:FIDO-certification` that a security key may be registered with, such as
-    /// `L1`. Empty: every key may, whatever it says of its maker.
-    pub fido_certification: Vec<String>,
+    /// Which security keys may be registered.
+    pub keys: KeyPolicy,
     /// Who may take an MFA device out of use.
     pub removal: Removal,
     /// The roles that STS's AssumeRole knows. They may call GetCallerIdentity and nothing else.
@@ -57,6 +61,8 @@ impl Config {
     fn with_data(data: Data) -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            tls: None,
+            origin: None,
             data,
             account: None,
             administrator: "Administrator".into(),
@@ -64,13 +70,22 @@ impl Config {
             user_verification: UserVerification::Preferred,
             app_id: "https://u2f.aws.amazon.com/app-id.json".into(),
             metadata: Vec::new(),
-            fido_certification: Vec::new(),
+            keys: KeyPolicy::default(),
             removal: Removal::ByAdministrator,
             roles: vec![Role { name: "MFARequired".into(), mfa_within: Some(3600) }],
             guard: None,
             clock: Clock::system(),
         }
     }
+}
+
+/// What TLS is served with; both files are PEM.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tls {
+    /// The certificate of the origin's name, and those between it and its root.
+    pub certificate: PathBuf,
+    /// Its key, not encrypted, in a file that nobody else can read.
+    pub key: PathBuf,
 }
 
 /// Where users and devices are kept.
@@ -89,6 +104,20 @@ pub enum Removal {
     ByAdministrator,
     /// The user too, who must have proven an MFA device.
     ByOwner,
+}
+
+/// A policy on the condition keys of registering a security key: all of them must hold. Without one every key may be
+/// registered, whatever it says of its maker.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KeyPolicy {
+    /// `iam:RegisterSecurityKey`: no key may be registered. Those that are go on signing in.
+    pub refused: bool,
+    /// The values of `iam:FIDO-certification` that will do, such as `L1`. Empty: it does not matter.
+    pub fido: Vec<String>,
+    /// The same for `iam:FIDO-FIPS-140-2-certification`.
+    pub fips_140_2: Vec<String>,
+    /// The same for `iam:FIDO-FIPS-140-3-certification`.
+    pub fips_140_3: Vec<String>,
 }
 
 /// A role: every user of the account may assume it, under the condition here.

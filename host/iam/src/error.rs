@@ -7,9 +7,39 @@ use std::{io, net::SocketAddr, path::PathBuf};
 pub enum Error {
     /// The listen address can be reached by other machines, or is not the one that `localhost` names.
     #[error(
-        "{0} cannot be used: the console is for this machine alone and listens on 127.0.0.1; use 127.0.0.1:PORT"
+        "{0} cannot be used without TLS: use 127.0.0.1:PORT, or give a certificate, its key and the console's origin"
     )]
     NotLoopback(SocketAddr),
+    /// Other machines are to reach the console, and it is not said under which name.
+    #[error("other machines reach {0} by a name: give the console's origin, such as https://iam.example.org")]
+    NoOrigin(SocketAddr),
+    /// An origin that plain HTTP cannot have.
+    #[error(
+        "without TLS the console is at http://localhost:PORT: leave {0} out, or give a certificate and its key"
+    )]
+    OriginWithoutTls(String),
+    /// Not an origin of a console behind TLS.
+    #[error(
+        "{0:?} cannot be the console's origin: it is https://, a name that is not an IP address and perhaps a port, such \
+         as https://iam.example.org"
+    )]
+    Origin(String),
+    /// The certificate cannot be used.
+    #[error("the certificate {path}: {why}")]
+    Certificate {
+        /// Its file.
+        path: PathBuf,
+        /// What is wrong with it, and what to do.
+        why: String,
+    },
+    /// The certificate's key cannot be used.
+    #[error("the key {path}: {why}")]
+    Key {
+        /// Its file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
     /// The port is taken or may not be used.
     #[error("cannot listen on {address}: {source}; choose another port, or 0 for any free one")]
     Listen {
@@ -66,6 +96,14 @@ pub enum Error {
     /// Another server has the data open.
     #[error("{0} is in use by another server: stop that one or choose another data directory")]
     InUse(PathBuf),
+    /// There is no data where some has to be.
+    #[error("there is no data in {0}: check the path; `keywright iam serve --data` makes it")]
+    NoData(PathBuf),
+    /// A server of another version has the data open.
+    #[error(
+        "{0} is in use by a server of another version: use that version's command, or stop the server first"
+    )]
+    OtherVersion(PathBuf),
     /// A newer version wrote the data.
     #[error(
         "the data was written by a newer version (schema {found}, this version knows {known}): start that version instead"

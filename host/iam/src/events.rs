@@ -1,11 +1,11 @@
 //! The event log, in the shape of CloudTrail's records: who did what, from where, and how it ended.
 //!
-//! An event is written after the action that it is about. What a sudden end of the process can lose is the event
+//! A sign-in is written with its event; every other event after the action that it is about. What a sudden end of the process can lose is the event
 //! of an action that was not answered yet, never the action.
 
 use std::net::IpAddr;
 
-use rusqlite::Row;
+use rusqlite::{Connection, Row};
 use serde_json::{Map, Value, json};
 use tracing::error;
 
@@ -57,22 +57,23 @@ impl Iam {
     /// Writes events, all or none. That they cannot be written is a matter for the server's own log: the action is
     /// done.
     pub(crate) fn record(&self, events: &[Event<'_>]) {
-        let now = self.now();
-        let written = self.store.transaction(|tx| {
-            for event in events {
-                let record = self.written(event, now).to_string();
-                tx.execute("INSERT INTO events (at, record) VALUES (?1, ?2)", (now, record))?;
-            }
-            // What is old goes, and so does the oldest of a flood: nobody fills the disk by guessing names.
-            tx.execute("DELETE FROM events WHERE at < ?1", [now - KEPT])?;
-            tx.execute(
-                "DELETE FROM events WHERE number <= (SELECT max(number) FROM events) - ?1",
-                [MOST_EVENTS],
-            )
-        });
-        if let Err(error) = written {
+        if let Err(error) = self.store.transaction(|tx| self.write(tx, events)) {
             error!(%error, "an event could not be written");
         }
+    }
+
+    /// Writes events as part of the transaction that they are about.
+    pub(crate) fn write(&self, connection: &Connection, events: &[Event<'_>]) -> rusqlite::Result<()> {
+        let now = self.now();
+        for event in events {
+            let statement = "INSERT INTO events (at, record) VALUES (?1, ?2)";
+            connection.prepare_cached(statement)?.execute((now, self.written(event, now).to_string()))?;
+        }
+        // What is old goes, and so does the oldest of a flood: nobody fills the disk by guessing names.
+        connection.prepare_cached("DELETE FROM events WHERE at < ?1")?.execute([now - KEPT])?;
+        let flood = "DELETE FROM events WHERE number <= (SELECT max(number) FROM events) - ?1";
+        connection.prepare_cached(flood)?.execute([MOST_EVENTS])?;
+        Ok(())
     }
 
     /// Writes what someone signed in to the console has done.

@@ -3,7 +3,9 @@
 mod csv;
 mod pskc;
 
-use rusqlite::OptionalExtension as _;
+use std::collections::HashSet;
+
+use rusqlite::{Connection, OptionalExtension as _, Row};
 use serde::Serialize;
 use serde_json::json;
 use subtle::ConstantTimeEq as _;
@@ -34,10 +36,11 @@ pub struct Imported {
 
 /// A token that was imported, and whose it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct Token {
-    pub(crate) serial: String,
+pub struct Token {
+    /// The serial number, as its maker wrote it on the token.
+    pub serial: String,
     /// The name of the user who has it.
-    pub(crate) user: Option<String>,
+    pub user: Option<String>,
 }
 
 /// A serial number and a seed, as a file has them.
@@ -70,20 +73,21 @@ impl Iam {
     /// A part of the tokens. Only an administrator may see them.
     pub(crate) fn tokens(&self, actor: &Actor<'_>, wanted: Wanted) -> Result<Page<Token>, Refusal> {
         actor.require_administrator("iam:ListHardwareTokens")?;
-        self.store.transaction(|tx| {
-            let query = "SELECT mfa_devices.rowid, serial, users.name FROM mfa_devices \
-                         LEFT JOIN users ON users.id = mfa_devices.user_id \
-                         WHERE kind = 'hardware' AND mfa_devices.rowid > ?1 ORDER BY mfa_devices.rowid LIMIT ?2";
-            let mut query = tx.prepare_cached(query)?;
-            let rows = query.query_map((wanted.after, wanted.limit()), |row| {
-                Ok((row.get(0)?, Token { serial: row.get(1)?, user: row.get(2)? }))
-            })?;
-            Ok(wanted.page(rows.collect::<rusqlite::Result<_>>()?))
-        })
+        Ok(wanted.page(self.store.read(|connection| list(connection, wanted.after, wanted.limit()))?))
     }
 }
 
-/// Imports into data that no server has open.
+/// At most `limit` tokens after the one of a number, each with its number.
+pub(crate) fn list(connection: &Connection, after: i64, limit: i64) -> rusqlite::Result<Vec<(i64, Token)>> {
+    let query = "SELECT mfa_devices.rowid, serial, users.name FROM mfa_devices \
+                 LEFT JOIN users ON users.id = mfa_devices.user_id \
+                 WHERE kind = 'hardware' AND mfa_devices.rowid > ?1 ORDER BY mfa_devices.rowid LIMIT ?2";
+    let mut query = connection.prepare_cached(query)?;
+    let read = |row: &Row<'_>| Ok((row.get(0)?, Token { serial: row.get(1)?, user: row.get(2)? }));
+    query.query_map((after, limit), read)?.collect()
+}
+
+/// Imports without asking who wants it.
 pub(crate) fn import_into(store: &Store, file: &str, now: i64) -> Result<Imported, Error> {
     let told = |refusal: Refusal| Error::Tokens(refusal.message);
     let entries = parse(file).map_err(told)?;
@@ -97,7 +101,8 @@ fn parse(file: &str) -> Result<Vec<Entry>, Refusal> {
     if entries.is_empty() {
         return Err(Refusal::invalid("There is no token in the file."));
     }
-    for (at, entry) in entries.iter().enumerate() {
+    let mut serials = HashSet::new();
+    for entry in &entries {
         let serial = &entry.serial;
         if !names::is_serial(serial) || serial.starts_with("arn:") {
             let text =
@@ -108,19 +113,14 @@ fn parse(file: &str) -> Result<Vec<Entry>, Refusal> {
             let text = format!("The seed of {serial} is not {SHORTEST_SEED} to {LONGEST_SEED} bytes long.");
             return Err(Refusal::invalid(text));
         }
-        if entries.iter().take(at).any(|other| other.serial == *serial) {
+        if !serials.insert(serial) {
             return Err(Refusal::invalid(format!("The serial number {serial} is in the file twice.")));
         }
     }
     Ok(entries)
 }
 
-fn add(
-    connection: &rusqlite::Connection,
-    sealer: &Sealer,
-    entries: &[Entry],
-    now: i64,
-) -> Result<Imported, Refusal> {
+fn add(connection: &Connection, sealer: &Sealer, entries: &[Entry], now: i64) -> Result<Imported, Refusal> {
     let mut done = Imported { imported: 0, already: 0 };
     for Entry { serial, seed } in entries {
         let query = "SELECT kind = 'hardware' FROM mfa_devices WHERE serial = ?1";

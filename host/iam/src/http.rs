@@ -33,14 +33,10 @@ pub(crate) fn router(iam: Arc<Iam>) -> Router {
 }
 
 impl App {
-    /// Runs what blocks (the database, passwords) on a thread that may block.
-    async fn run<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Iam) -> Result<T, Refusal> + Send + 'static,
-    ) -> Result<T, Refusal> {
-        let iam = Arc::clone(&self.0);
-        let result = tokio::task::spawn_blocking(move || work(&iam)).await;
-        result.map_err(Refusal::failure)?
+    /// Runs what blocks (the database, passwords) where it is: another thread takes over this one's other requests.
+    /// To hand the work to another thread and wait for its answer would cost as much as some of the work.
+    async fn run<T>(&self, work: impl FnOnce(&Iam) -> Result<T, Refusal>) -> Result<T, Refusal> {
+        tokio::task::block_in_place(|| work(&self.0))
     }
 }
 

@@ -10,12 +10,13 @@ use webauthn_rs_core::WebauthnCore;
 use crate::{
     access_keys::{self, Credential},
     attestation::Metadata,
-    config::{Attestation, Clock, Config, Guard, Removal, Role, UserVerification},
+    config::{Attestation, Clock, Config, Guard, KeyPolicy, Removal, Role, UserVerification},
     devices,
     error::Error,
     events::Source,
     names::{Account, UserName},
     oauth::Authorizations,
+    origin::Origin,
     password::{self, Passwords},
     refusal::Refusal,
     session::{FirstFactor, Seen, SessionKey, Sessions, Stage},
@@ -28,8 +29,8 @@ use crate::{
 /// The local IAM: one account, its users, their devices and sessions.
 pub(crate) struct Iam {
     pub(crate) account: Account,
-    /// `http://localhost:PORT`: the WebAuthn origin, and the only one that may post.
-    pub(crate) console_url: String,
+    /// `http://localhost:PORT`, unless there is TLS: the WebAuthn origin, and the only one that may post.
+    pub(crate) console_url: Origin,
     pub(crate) store: Store,
     pub(crate) passwords: Passwords,
     pub(crate) sessions: Sessions,
@@ -40,7 +41,7 @@ pub(crate) struct Iam {
     pub(crate) user_verification: UserVerification,
     pub(crate) app_id: String,
     pub(crate) metadata: Metadata,
-    pub(crate) fido_certification: Vec<String>,
+    pub(crate) keys: KeyPolicy,
     pub(crate) removal: Removal,
     pub(crate) roles: Vec<Role>,
     pub(crate) guard: Option<Guard>,
@@ -79,7 +80,7 @@ pub struct Administrator {
 
 impl Iam {
     /// Opens the data; the administrator's password is told once, at the first start.
-    pub(crate) fn open(config: &Config, console_url: String) -> Result<(Self, Option<Administrator>), Error> {
+    pub(crate) fn open(config: &Config, console_url: Origin) -> Result<(Self, Option<Administrator>), Error> {
         for role in &config.roles {
             UserName::parse(&role.name).map_err(|_| Error::Role(role.name.clone()))?;
         }
@@ -101,7 +102,7 @@ impl Iam {
             user_verification: config.user_verification,
             app_id: config.app_id.clone(),
             metadata: Metadata::load(&config.metadata)?,
-            fido_certification: config.fido_certification.clone(),
+            keys: config.keys.clone(),
             removal: config.removal,
             roles: config.roles.clone(),
             guard: config.guard,
@@ -147,7 +148,7 @@ impl Iam {
     /// `Err(None)` when there is no such session.
     fn find(&self, id: Option<&str>) -> Result<(Seen, User), Option<Refusal>> {
         let seen = id.and_then(|id| self.sessions.find(id, self.now())).ok_or(None)?;
-        let user = self.store.transaction(|tx| users::find_by_id(tx, seen.user));
+        let user = self.store.read(|connection| users::find_by_id(connection, seen.user));
         let user = user.map_err(|error| Some(error.into()))?.ok_or(None)?;
         Ok((seen, user))
     }

@@ -15,7 +15,7 @@
 //! types, so that what needs a session cannot be called with less. `http` turns requests into calls, and `aws` those
 //! of AWS's API; `actor` holds who may do what for both.
 //!
-//! Not there yet: changing a password, listening beyond loopback (there is no TLS). EdDSA keys are not offered, since
+//! Not there yet: changing a password. EdDSA keys are not offered, since
 //! `webauthn-rs-core` cannot verify them. Unix only: the data is protected by file modes.
 //!
 #![doc = include_str!("../API.md")]
@@ -29,6 +29,7 @@ mod actor;
 mod attestation;
 mod aws;
 mod config;
+mod data_directory;
 mod devices;
 mod error;
 mod events;
@@ -39,6 +40,7 @@ mod lockout;
 mod login;
 mod names;
 mod oauth;
+mod origin;
 mod overview;
 mod page;
 mod pages;
@@ -63,9 +65,10 @@ mod virtual_device;
 mod webauthn;
 
 pub use aws::sigv4::signing::Signer;
-pub use config::{Attestation, Clock, Config, Data, Guard, Removal, Role, UserVerification};
+pub use config::{Attestation, Clock, Config, Data, Guard, KeyPolicy, Removal, Role, Tls, UserVerification};
+pub use data_directory::DataDirectory;
 pub use error::Error;
-pub use hardware_token::Imported;
+pub use hardware_token::{Imported, Token};
 pub use iam::Administrator;
 pub use server::{Running, Server};
 

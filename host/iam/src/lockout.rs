@@ -15,39 +15,6 @@ use crate::{
 };
 
 impl Iam {
-    /// Refuses the codes of a user of whom too many were wrong.
-    pub(crate) fn require_unlocked(&self, user: &User) -> Result<(), Refusal> {
-        if !self.store.transaction(|tx| is_locked(tx, user, self.now()))? {
-            return Ok(());
-        }
-        Err(Refusal::denied(
-            "Twenty MFA codes in a row were wrong, so codes are locked for this user. Sign in with a passkey or \
-             security key, ask an administrator to unlock, or wait 24 hours.",
-        ))
-    }
-
-    /// Counts a wrong code, and forgets them after a right one.
-    pub(crate) fn count_wrong_codes<T>(&self, user: &User, used: &Result<T, Refusal>) -> Result<(), Refusal> {
-        let is_wrong = match used {
-            Ok(_) => false,
-            Err(refusal) if refusal.code == Code::InvalidAuthenticationCode => true,
-            // It was not looked at.
-            Err(_) => return Ok(()),
-        };
-        self.store.transaction(|tx| {
-            if !is_wrong {
-                return Ok(forget(tx, user)?);
-            }
-            let statement = "INSERT INTO wrong_codes (user_id, in_row, last_at) VALUES (?1, 1, ?2) \
-                             ON CONFLICT DO UPDATE SET in_row = in_row + 1, last_at = excluded.last_at";
-            tx.execute(statement, (user.id, self.now()))?;
-            if is_locked(tx, user, self.now())? {
-                warn!(user = user.name, "the codes of a user are locked");
-            }
-            Ok(())
-        })
-    }
-
     /// Lets a user's codes in again.
     pub(crate) fn unlock(&self, caller: &SignedIn, name: &str) -> Result<(), Refusal> {
         let actor = self.actor(caller);
@@ -62,15 +29,50 @@ impl Iam {
     }
 }
 
+/// Refuses the codes of a user of whom too many were wrong.
+pub(crate) fn require_unlocked(connection: &Connection, user: &User, now: i64) -> Result<(), Refusal> {
+    if !is_locked(connection, user, now)? {
+        return Ok(());
+    }
+    Err(Refusal::denied(
+        "Twenty MFA codes in a row were wrong, so codes are locked for this user. Sign in with a passkey or \
+         security key, ask an administrator to unlock, or wait 24 hours.",
+    ))
+}
+
+/// Counts a wrong code, and forgets them after a right one.
+pub(crate) fn count<T>(
+    connection: &Connection,
+    user: &User,
+    used: &Result<T, Refusal>,
+    now: i64,
+) -> rusqlite::Result<()> {
+    match used {
+        Ok(_) => forget(connection, user),
+        Err(refusal) if refusal.code == Code::InvalidAuthenticationCode => {
+            let statement = "INSERT INTO wrong_codes (user_id, in_row, last_at) VALUES (?1, 1, ?2) \
+                             ON CONFLICT DO UPDATE SET in_row = in_row + 1, last_at = excluded.last_at";
+            connection.execute(statement, (user.id, now))?;
+            if is_locked(connection, user, now)? {
+                warn!(user = user.name, "the codes of a user are locked");
+            }
+            Ok(())
+        }
+        // It was not looked at.
+        Err(_) => Ok(()),
+    }
+}
+
 /// Whether the user's codes are refused.
 pub(crate) fn is_locked(connection: &Connection, user: &User, now: i64) -> rusqlite::Result<bool> {
     let query = "SELECT in_row >= ?2 AND last_at > ?3 FROM wrong_codes WHERE user_id = ?1";
-    let found = connection.query_row(query, (user.id, MOST_IN_ROW, now - LOCKED), |row| row.get(0));
+    let mut query = connection.prepare_cached(query)?;
+    let found = query.query_row((user.id, MOST_IN_ROW, now - LOCKED), |row| row.get(0));
     Ok(found.optional()?.unwrap_or(false))
 }
 
 fn forget(connection: &Connection, user: &User) -> rusqlite::Result<()> {
-    connection.execute("DELETE FROM wrong_codes WHERE user_id = ?1", [user.id])?;
+    connection.prepare_cached("DELETE FROM wrong_codes WHERE user_id = ?1")?.execute([user.id])?;
     Ok(())
 }
 

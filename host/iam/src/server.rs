@@ -1,10 +1,12 @@
 //! Starting and stopping: a runtime of its own in a thread of its own.
 
+mod connections;
 mod listen;
+mod tls;
 
 use std::{
     fmt, io,
-    net::{SocketAddr, TcpListener},
+    net::SocketAddr,
     path::Path,
     sync::Arc,
     thread::{self, JoinHandle},
@@ -13,15 +15,15 @@ use std::{
 
 use serde::Serialize;
 use tokio::{runtime, sync::watch, time};
+use tokio_rustls::TlsAcceptor;
 use zeroize::Zeroize as _;
 
 use crate::{
     config::Config,
     error::Error,
-    hardware_token::{self, Imported},
     http,
     iam::{Administrator, Iam},
-    store::Store,
+    origin::Origin,
 };
 use listen::Listeners;
 
@@ -32,9 +34,10 @@ pub struct Server;
 /// A running server. It stops when this is dropped.
 #[derive(Serialize)]
 pub struct Running {
-    /// Where AWS's API is, for `AWS_ENDPOINT_URL_IAM` and `AWS_ENDPOINT_URL_STS`: `http://127.0.0.1:PORT`.
+    /// Where AWS's API is, for `AWS_ENDPOINT_URL_IAM` and `AWS_ENDPOINT_URL_STS`: `http://127.0.0.1:PORT`, or with TLS
+    /// the console's URL.
     pub url: String,
-    /// Where the console is: `http://localhost:PORT`.
+    /// Where the console is: `http://localhost:PORT`, or with TLS [`Config::origin`].
     pub console_url: String,
     /// The account: 12 digits.
     pub account: String,
@@ -44,6 +47,9 @@ pub struct Running {
     pub secret_access_key: String,
     /// The administrator, at the first start of the data only: the password is not kept anywhere.
     pub administrator: Option<Administrator>,
+    /// What is listened on.
+    #[serde(skip)]
+    pub address: SocketAddr,
     #[serde(skip)]
     iam: Arc<Iam>,
     #[serde(skip)]
@@ -59,36 +65,44 @@ impl Server {
     ///
     /// Whatever keeps it from starting, from a port in use to data that a newer version wrote.
     pub fn start(config: Config) -> Result<Running, Error> {
-        let listeners = Listeners::bind(config.listen)?;
-        let address = listeners.v4.local_addr().map_err(Error::Thread)?;
-        let console_url = console_url(address.port());
-        let (iam, administrator) = Iam::open(&config, console_url.clone())?;
+        let listeners = Listeners::bind(config.listen, config.tls.is_some())?;
+        let address = listeners.first.local_addr().map_err(Error::Thread)?;
+        let origin = origin(&config, address)?;
+        let files = config.tls.as_ref();
+        let tls = files.map(|files| tls::acceptor(files, &origin, config.clock.seconds())).transpose()?;
+        let console_url = origin.to_string();
+        let url = if tls.is_some() { console_url.clone() } else { format!("http://{address}") };
+        let (iam, administrator) = Iam::open(&config, origin)?;
         let iam = Arc::new(iam);
         let account = iam.account.as_str().to_owned();
         let key = iam.administrator_key()?;
         let (stop, stopped) = watch::channel(false);
-        // Eight blocking threads bound the memory that passwords being verified can take.
-        let runtime = runtime::Builder::new_current_thread()
+        // Requests block the threads that they came to, and others take over. That there are at most eight bounds the
+        // memory that passwords being verified can take.
+        let runtime = runtime::Builder::new_multi_thread()
             .enable_all()
-            .max_blocking_threads(8)
+            .thread_name("keywright-iam")
+            .worker_threads(2)
+            .max_blocking_threads(6)
             .build()
             .map_err(Error::Thread)?;
         let served = Arc::clone(&iam);
         let thread = thread::Builder::new()
             .name("keywright-iam".into())
             .spawn(move || {
-                let result = runtime.block_on(run(listeners, served, stopped));
+                let result = runtime.block_on(run(listeners, tls, served, stopped));
                 runtime.shutdown_timeout(PATIENCE);
                 result
             })
             .map_err(Error::Thread)?;
         Ok(Running {
-            url: format!("http://{address}"),
+            url,
             console_url,
             account,
             access_key_id: key.key.id,
             secret_access_key: key.secret.to_string(),
             administrator,
+            address,
             iam,
             stop,
             thread: Some(thread),
@@ -108,25 +122,9 @@ impl Server {
     }
 }
 
-impl Server {
-    /// Imports the hardware TOTP tokens of a file into data that no server has open. The file is CSV, with a first
-    /// line `serial,seed_hex` or `serial,seed_base32`, or PSKC (RFC 6030) with plain seeds. A running server takes
-    /// the same file at `POST /api/hardware-tokens`.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Tokens`] when something in the file is wrong: nothing was imported then. [`Error::InUse`] while a
-    /// server runs, and whatever keeps the data from being opened.
-    pub fn import_tokens(config: &Config, file: &str) -> Result<Imported, Error> {
-        hardware_token::import_into(&Store::open(&config.data)?, file, config.clock.seconds())
-    }
-}
-
 impl Running {
-    /// Writes a copy of the database, as it is now, to a new file of mode 0600, while the server goes on.
-    ///
-    /// `seal.key` of the data directory is not part of it: without that file the secrets in the copy stay closed,
-    /// so keep the two apart. To restore, put both into an empty directory of mode 0700, the copy as `iam.sqlite`.
+    /// Writes a copy of the database while the server goes on, as [`DataDirectory::backup`](crate::DataDirectory::backup)
+    /// does.
     ///
     /// # Errors
     ///
@@ -178,33 +176,37 @@ impl fmt::Debug for Running {
     }
 }
 
-/// The origin as browsers write it: without the port when it is 80.
-fn console_url(port: u16) -> String {
-    match port {
-        80 => "http://localhost".into(),
-        port => format!("http://localhost:{port}"),
+/// The one asked for, or this machine's own; beyond it a name has to be said.
+fn origin(config: &Config, address: SocketAddr) -> Result<Origin, Error> {
+    match (&config.origin, &config.tls) {
+        (Some(origin), None) => Err(Error::OriginWithoutTls(origin.clone())),
+        (Some(origin), Some(_)) => Origin::secure(origin),
+        (None, Some(_)) if !address.ip().is_loopback() => Err(Error::NoOrigin(address)),
+        (None, tls) => Origin::local(tls.is_some(), address),
     }
 }
 
-async fn run(listeners: Listeners, iam: Arc<Iam>, stopped: watch::Receiver<bool>) -> io::Result<()> {
-    let Listeners { v4, v6 } = listeners;
-    let v6 = async {
-        match v6 {
-            Some(listener) => serve(listener, Arc::clone(&iam), stopped.clone()).await,
+async fn run(
+    listeners: Listeners,
+    tls: Option<TlsAcceptor>,
+    iam: Arc<Iam>,
+    stopped: watch::Receiver<bool>,
+) -> io::Result<()> {
+    let router = http::router(iam);
+    let serve =
+        |listener| connections::serve(listener, tls.clone(), router.clone(), told_to_stop(stopped.clone()));
+    let Listeners { first, second } = listeners;
+    let second = async {
+        match second {
+            Some(listener) => serve(listener).await,
             None => Ok(()),
         }
     };
-    let both = async { tokio::try_join!(serve(v4, Arc::clone(&iam), stopped.clone()), v6).map(|_| ()) };
+    let both = async { tokio::try_join!(serve(first), second).map(|_| ()) };
     tokio::select! {
         result = both => result,
         () = async { told_to_stop(stopped.clone()).await; time::sleep(PATIENCE).await } => Ok(()),
     }
-}
-
-async fn serve(listener: TcpListener, iam: Arc<Iam>, stopped: watch::Receiver<bool>) -> io::Result<()> {
-    let listener = tokio::net::TcpListener::from_std(listener)?;
-    let service = http::router(iam).into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, service).with_graceful_shutdown(told_to_stop(stopped)).await
 }
 
 async fn told_to_stop(mut stopped: watch::Receiver<bool>) {
@@ -217,6 +219,8 @@ const PATIENCE: Duration = Duration::from_millis(500);
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpListener;
+
     use super::*;
 
     fn start(listen: &str) -> Result<Running, Error> {

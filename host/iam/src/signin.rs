@@ -1,5 +1,6 @@
 //! Sign-in: account, user and password first, then one of the user's MFA devices.
 
+use rusqlite::{Connection, Transaction};
 use serde_json::{Value, json};
 use tracing::info;
 use zeroize::Zeroizing;
@@ -87,39 +88,55 @@ impl Iam {
                 "This login is renewed with its security key alone. Touch that key.",
             ));
         }
-        let proven = self.use_code(&pending.user, serial, code).map(|kind| (kind, serial.to_owned()));
-        let kind = proven.as_ref().map_or(Kind::Totp, |(kind, _)| *kind);
-        self.finish_sign_in(pending, kind, proven.map(|(_, serial)| serial))
+        self.finish_sign_in(pending, |tx| {
+            let used = self.use_code_in(tx, &pending.user, serial, code);
+            let kind = used.as_ref().copied().unwrap_or(Kind::Totp);
+            (kind, used.map(|_| serial.to_owned()))
+        })
     }
 
-    /// Ends a sign-in with what came of its second step; both steps are in the event log.
+    /// Ends a sign-in by what came of its second step: the type of the device, and its serial number once it is
+    /// proven. What `prove` writes and both events are one transaction, which is kept when it refuses too. Only
+    /// then is the pending session rotated into one that is signed in.
     pub(crate) fn finish_sign_in(
         &self,
         pending: &Pending,
-        kind: Kind,
-        proven: Result<String, Refusal>,
+        prove: impl FnOnce(&Transaction<'_>) -> (Kind, Result<String, Refusal>),
     ) -> Result<String, Refusal> {
-        let event = |name, more: Value, refused| {
-            self.sign_in_event(name, Some(&pending.user), &pending.source, more, refused)
-        };
-        let kind = mfa_type(kind);
-        let serial = match proven {
-            Ok(serial) => serial,
-            Err(refusal) => {
-                // What was not even checked, such as a code of five digits, is no failure to sign in.
-                if matches!(refusal.code, Code::AccessDenied | Code::InvalidAuthenticationCode) {
-                    // CloudTrail does not tell why; whoever looks after this server has to know.
-                    let checked = json!({"MfaType": kind, "Reason": refusal.message});
-                    let login = event("ConsoleLogin", self.login(Some(None)), true);
-                    self.record(&[event("CheckMfa", checked, true), login]);
-                }
-                return Err(refusal);
+        let serial = self.store.transaction(|tx| {
+            let (kind, proven) = prove(tx);
+            // Of two answers to one sign-in the second is undone.
+            if proven.is_ok() && !self.sessions.finish(pending.key) {
+                return Err(Refusal::denied("This sign-in was already finished. Start again at /sign-in."));
             }
+            self.write_second_step(tx, pending, kind, &proven)?;
+            Ok(proven)
+        })??;
+        info!(user = pending.user.name, mfa = serial, "signed in");
+        let stage = Stage::SignedIn { first: pending.first.clone(), mfa_serial: Some(serial) };
+        Ok(self.sessions.open(pending.user.id, stage, self.now())?)
+    }
+
+    fn write_second_step(
+        &self,
+        connection: &Connection,
+        pending: &Pending,
+        kind: Kind,
+        proven: &Result<String, Refusal>,
+    ) -> rusqlite::Result<()> {
+        let (used, refused) = (proven.as_deref().ok(), proven.is_err());
+        let checked = match proven {
+            Ok(_) => json!({"MfaType": mfa_type(kind)}),
+            // CloudTrail does not tell why; whoever looks after this server has to know.
+            Err(Refusal { code: Code::AccessDenied | Code::InvalidAuthenticationCode, message }) => {
+                json!({"MfaType": mfa_type(kind), "Reason": message})
+            }
+            // What was not even checked, such as a code of five digits, is no failure to sign in.
+            Err(_) => return Ok(()),
         };
-        let id = self.step_up(pending, serial.clone())?;
-        let login = event("ConsoleLogin", self.login(Some(Some(&serial))), false);
-        self.record(&[event("CheckMfa", json!({"MfaType": kind}), false), login]);
-        Ok(id)
+        let event =
+            |name, more| self.sign_in_event(name, Some(&pending.user), &pending.source, more, refused);
+        self.write(connection, &[event("CheckMfa", checked), event("ConsoleLogin", self.login(Some(used)))])
     }
 
     /// CloudTrail's `additionalEventData` of a `ConsoleLogin`: without MFA, with MFA that was refused, or with the
@@ -134,16 +151,6 @@ impl Iam {
             data.insert("MFAIdentifier".into(), serial.into());
         }
         data
-    }
-
-    /// Rotates the pending session into a signed-in one.
-    fn step_up(&self, pending: &Pending, mfa_serial: String) -> Result<String, Refusal> {
-        if !self.sessions.finish(pending.key) {
-            return Err(Refusal::denied("This sign-in was already finished. Start again at /sign-in."));
-        }
-        info!(user = pending.user.name, mfa = mfa_serial, "signed in");
-        let stage = Stage::SignedIn { first: pending.first.clone(), mfa_serial: Some(mfa_serial) };
-        Ok(self.sessions.open(pending.user.id, stage, self.now())?)
     }
 }
 

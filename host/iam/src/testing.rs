@@ -14,6 +14,7 @@ use crate::{
     config::{Clock, Config},
     events::Source,
     iam::{Administrator, Iam, SignedIn},
+    origin::Origin,
     random,
     signin::{Claim, FirstStep},
 };
@@ -67,7 +68,8 @@ impl Hands {
 /// A local IAM in memory, and its administrator signed in.
 pub(crate) fn iam(hands: &Hands) -> (Iam, SignedIn) {
     let config = Config { clock: hands.clock(), ..Config::ephemeral() };
-    let (iam, administrator) = Iam::open(&config, "http://localhost:1".into()).unwrap();
+    let (iam, administrator) =
+        Iam::open(&config, Origin::local(false, ([127, 0, 0, 1], 1).into()).unwrap()).unwrap();
     let Administrator { user, password } = administrator.unwrap();
     let account = iam.account.as_str().to_owned();
     let step =

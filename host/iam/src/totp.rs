@@ -8,6 +8,7 @@ use crate::{
     actor::Actor,
     devices::{self, Device, Kind},
     iam::Iam,
+    lockout,
     refusal::{Code, Refusal},
     seal::Sealer,
     users::User,
@@ -98,31 +99,45 @@ impl Iam {
 
     /// Accepts one code of one of the user's devices, once; the answer is what kind of device it is.
     pub(crate) fn use_code(&self, user: &User, serial: &str, code: &str) -> Result<Kind, Refusal> {
-        self.require_unlocked(user)?;
-        let used = self.check_code(user, serial, code);
-        self.count_wrong_codes(user, &used)?;
+        self.store.transaction(|tx| Ok::<_, Refusal>(self.use_code_in(tx, user, serial, code)))?
+    }
+
+    /// [`Iam::use_code`] as part of a transaction, to be kept whatever the answer: a wrong code was counted.
+    pub(crate) fn use_code_in(
+        &self,
+        connection: &Connection,
+        user: &User,
+        serial: &str,
+        code: &str,
+    ) -> Result<Kind, Refusal> {
+        lockout::require_unlocked(connection, user, self.now())?;
+        let used = self.check_code(connection, user, serial, code);
+        lockout::count(connection, user, &used, self.now())?;
         used
     }
 
-    fn check_code(&self, user: &User, serial: &str, code: &str) -> Result<Kind, Refusal> {
+    fn check_code(
+        &self,
+        connection: &Connection,
+        user: &User,
+        serial: &str,
+        code: &str,
+    ) -> Result<Kind, Refusal> {
         check_format(code)?;
         let (guess, now) = (format!("code of user {}", user.id), self.now());
-        let kind = self.store.transaction(|tx| {
-            let device = find(tx, &self.store.sealer, serial)?;
-            let device = device.filter(|device| device.owner == Some(user.id)).ok_or_else(no_such_device)?;
-            self.throttle.charge(&guess, now)?;
-            let Some(step) = accepted(&device, code, now) else {
-                warn!(user = user.name, serial, "a wrong or used MFA code");
-                return Err(wrong_code());
-            };
-            let statement = "UPDATE totp_seeds SET last_step = ?2 WHERE serial = ?1 AND last_step < ?2";
-            match tx.prepare_cached(statement)?.execute((serial, step))? {
-                1 => Ok(device.kind),
-                _ => Err(wrong_code()),
-            }
-        })?;
+        let device = find(connection, &self.store.sealer, serial)?;
+        let device = device.filter(|device| device.owner == Some(user.id)).ok_or_else(no_such_device)?;
+        self.throttle.charge(&guess, now)?;
+        let Some(step) = accepted(&device, code, now) else {
+            warn!(user = user.name, serial, "a wrong or used MFA code");
+            return Err(wrong_code());
+        };
+        let statement = "UPDATE totp_seeds SET last_step = ?2 WHERE serial = ?1 AND last_step < ?2";
+        if connection.prepare_cached(statement)?.execute((serial, step))? != 1 {
+            return Err(wrong_code());
+        }
         self.throttle.clear(&guess);
-        Ok(kind)
+        Ok(device.kind)
     }
 
     /// Uses up two codes in a row and learns the device's drift.

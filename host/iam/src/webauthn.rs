@@ -10,14 +10,14 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::json;
-use tracing::{info, warn};
+use tracing::info;
 use url::Url;
 use webauthn_rs_core::{
     WebauthnCore,
     error::WebauthnError,
     proto::{
-        AttestationConveyancePreference, AuthenticationState, AuthenticatorTransport, COSEAlgorithm,
-        Credential, PublicKeyCredential, PublicKeyCredentialCreationOptions,
+        AttestationConveyancePreference, AuthenticationResult, AuthenticationState, AuthenticatorTransport,
+        COSEAlgorithm, Credential, PublicKeyCredential, PublicKeyCredentialCreationOptions,
         PublicKeyCredentialRequestOptions, RegisterPublicKeyCredential, RegistrationState,
         RequestAuthenticationExtensions, UserVerificationPolicy,
     },
@@ -30,6 +30,7 @@ use crate::{
     events,
     iam::{Iam, Pending, SignedIn},
     names::DeviceName,
+    origin::Origin,
     refusal::{Code, Refusal},
 };
 use stored::{Key, keys_of, require_unknown};
@@ -42,13 +43,13 @@ pub(crate) struct Ceremony {
 
 enum Purpose {
     Register { name: DeviceName, state: Box<RegistrationState> },
-    SignIn { serials: Vec<String>, state: Box<AuthenticationState> },
+    SignIn { keys: Vec<Key>, state: Box<AuthenticationState> },
 }
 
-/// The relying party `localhost`: an RP ID cannot be an IP address.
-pub(crate) fn relying_party(console_url: &str) -> Result<WebauthnCore, Error> {
-    let origin = Url::parse(console_url).map_err(|error| Error::Thread(std::io::Error::other(error)))?;
-    let (name, id) = ("Keywright local IAM", "localhost");
+/// The relying party of the console's origin.
+pub(crate) fn relying_party(console_url: &Origin) -> Result<WebauthnCore, Error> {
+    let origin = Url::parse(console_url).map_err(|_| Error::Origin(console_url.to_string()))?;
+    let (name, id) = ("Keywright local IAM", console_url.rp_id());
     // "Experts only": what it does not check is in this module's header.
     Ok(WebauthnCore::new_unsafe_experts_only(name, id, vec![origin], CEREMONY, Some(false), Some(false)))
 }
@@ -60,6 +61,7 @@ impl Iam {
         caller: &SignedIn,
         name: &str,
     ) -> Result<PublicKeyCredentialCreationOptions, Refusal> {
+        self.require_keys_allowed()?;
         let name = DeviceName::parse(name)?;
         let user = &caller.user;
         let own = self.store.transaction(|tx| {
@@ -111,6 +113,7 @@ impl Iam {
         if asked.as_str() != name {
             return Err(Refusal::invalid("The device name is not the one that the options were asked for."));
         }
+        self.require_keys_allowed()?;
         self.check_client_data(&answer.response.client_data_json)?;
         self.store.transaction(|tx| require_unknown(tx, &answer.raw_id))?;
         let mut credential = self.relying_party.register_credential(answer, &state, None).map_err(refused)?;
@@ -168,12 +171,12 @@ impl Iam {
             uvm: None,
             hmac_get_secret: None,
         });
-        let (serials, credentials) = keys.into_iter().map(|key| (key.serial, key.credential)).unzip();
+        let credentials = keys.iter().map(|key| key.credential.clone()).collect();
         let builder = self.relying_party.new_challenge_authenticate_builder(credentials, Some(policy));
         let builder = builder.map_err(Refusal::failure)?.extensions(extensions);
         let challenge = self.relying_party.generate_challenge_authenticate(builder);
         let (options, state) = challenge.map_err(Refusal::failure)?;
-        let purpose = Purpose::SignIn { serials, state: Box::new(state) };
+        let purpose = Purpose::SignIn { keys, state: Box::new(state) };
         self.sessions.begin(pending.key, Ceremony { purpose, expires: self.now() + ANSWERED_WITHIN });
         Ok(options.public_key)
     }
@@ -184,13 +187,21 @@ impl Iam {
         pending: &Pending,
         answer: &PublicKeyCredential,
     ) -> Result<String, Refusal> {
-        let proven = self.verify_proof(pending, answer);
-        self.finish_sign_in(pending, Kind::Webauthn, proven)
+        // The signature is looked at before the database is locked: what it cannot tell is whether the counter rose.
+        let verified = self.verify_proof(pending, answer);
+        self.finish_sign_in(pending, |tx| {
+            let raised = verified.and_then(|(key, proof)| key.raise_counter(tx, &pending.user, &proof));
+            (Kind::Webauthn, raised)
+        })
     }
 
-    fn verify_proof(&self, pending: &Pending, answer: &PublicKeyCredential) -> Result<String, Refusal> {
+    fn verify_proof(
+        &self,
+        pending: &Pending,
+        answer: &PublicKeyCredential,
+    ) -> Result<(Key, AuthenticationResult), Refusal> {
         let ceremony = self.sessions.take_ceremony(pending.key);
-        let Some(Purpose::SignIn { serials, state }) = self.still_open(ceremony) else {
+        let Some(Purpose::SignIn { keys, state }) = self.still_open(ceremony) else {
             return Err(no_challenge());
         };
         self.check_client_data(&answer.response.client_data_json)?;
@@ -198,22 +209,19 @@ impl Iam {
         if named.is_some_and(|handle| handle != pending.user.handle) {
             return Err(Refusal::denied("The key answered for another user. Choose a key of yours."));
         }
-        self.store.transaction(|tx| {
-            let keys = keys_of(tx, &pending.user)?;
-            let key = keys.into_iter().find(|key| key.credential.cred_id.as_slice() == answer.raw_id);
-            let key = key.filter(|key| serials.contains(&key.serial)).ok_or_else(not_asked)?;
-            // The AppID is for keys of U2F's time: no other key signs for it.
-            if answer.extensions.appid == Some(true) && !key.is_u2f {
-                return Err(Refusal::denied(
-                    "The key answered for the AppID, and was not registered with U2F.",
-                ));
-            }
-            // The stored counter, not the one of when the challenge was made.
-            let credential = key.under(policy(self.user_verification));
-            let proof = self.relying_party.authenticate_single_credential(answer, &state, &credential);
-            let proof = proof.map_err(|error| refused_of(&key, error))?;
-            Ok(key.raise_counter(tx, &proof)?.serial)
-        })
+        let key = keys.into_iter().find(|key| key.credential.cred_id.as_slice() == answer.raw_id);
+        let key = key.ok_or_else(not_asked)?;
+        // The AppID is for keys of U2F's time: no other key signs for it.
+        if answer.extensions.appid == Some(true) && !key.is_u2f {
+            return Err(Refusal::denied("The key answered for the AppID, and was not registered with U2F."));
+        }
+        let credential = key.under(policy(self.user_verification));
+        let proof = self.relying_party.authenticate_single_credential(answer, &state, &credential);
+        let proof = proof.map_err(|error| match error {
+            WebauthnError::CredentialPossibleCompromise => key.copied(),
+            error => refused(error),
+        })?;
+        Ok((key, proof))
     }
 
     fn still_open(&self, ceremony: Option<Ceremony>) -> Option<Purpose> {
@@ -231,7 +239,7 @@ impl Iam {
         }
         let data: ClientData = serde_json::from_slice(json)
             .map_err(|error| Refusal::invalid(format!("clientDataJSON cannot be read: {error}")))?;
-        if data.origin != self.console_url {
+        if data.origin != *self.console_url {
             let text =
                 format!("The key answered for another origin. Open the console at {}.", self.console_url);
             return Err(Refusal::denied(text));
@@ -245,17 +253,6 @@ impl Iam {
     }
 }
 
-fn refused_of(key: &Key, error: WebauthnError) -> Refusal {
-    if !matches!(error, WebauthnError::CredentialPossibleCompromise) {
-        return refused(error);
-    }
-    warn!(serial = key.serial, counter = key.credential.counter, "a signature counter did not rise");
-    Refusal::denied(
-        "The key's signature counter did not rise: there may be a copy of it. Use another MFA device and \
-         ask an administrator to replace this one.",
-    )
-}
-
 fn refused(error: WebauthnError) -> Refusal {
     info!(%error, "a security key's answer was refused");
     Refusal::denied(format!("The key's answer was refused: {error}. Ask for new options and try again."))
@@ -265,7 +262,7 @@ fn no_challenge() -> Refusal {
     Refusal::denied("There is no challenge to answer: it was used or took too long. Ask for new options.")
 }
 
-fn not_asked() -> Refusal {
+pub(crate) fn not_asked() -> Refusal {
     Refusal::denied("The key that answered is not one that was asked. Choose a key of yours.")
 }
 

@@ -11,6 +11,8 @@ mod failures;
 mod faults;
 mod harness;
 #[cfg(feature = "iam")]
+mod iam_data;
+#[cfg(feature = "iam")]
 mod login;
 mod pins;
 mod serving;

@@ -101,12 +101,10 @@ fn every_example_of_the_document_has_the_shape_of_a_real_run() {
     let installed = keywright(&["doctor", "--install-udev-rule", "--root", &image, "--json"]);
     shapes.insert("keywright doctor --install-udev-rule".to_owned(), installed.ok());
     #[cfg(feature = "iam")]
-    shapes.insert(
-        "keywright iam serve".to_owned(),
-        crate::harness::Serving::start(&["iam", "serve", "--ephemeral", "--json"]).json(),
-    );
+    shapes.extend(local_iam());
     #[cfg(feature = "iam")]
-    logins(&mut shapes);
+    shapes.extend(logins());
+    #[cfg(feature = "iam")]
     shapes.extend(second_factors());
     #[cfg(all(feature = "emulator", feature = "iam"))]
     shapes.insert("keywright demo".to_owned(), parsed(&keywright(&["demo", "--json"])));
@@ -126,15 +124,30 @@ fn every_example_of_the_document_has_the_shape_of_a_real_run() {
 }
 
 #[cfg(feature = "iam")]
-fn logins(shapes: &mut BTreeMap<String, Value>) {
+fn local_iam() -> [(String, Value); 4] {
+    let folder = crate::harness::Folder::new();
+    let (data, file, copy) = (folder.text("data"), folder.text("tokens.csv"), folder.text("copy.sqlite"));
+    std::fs::write(&file, "serial,seed_base32\nGAKT12345678,GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ\n").unwrap();
+    let serving = crate::harness::Serving::start(&["iam", "serve", "--data", &data, "--json"]);
+    let run = |words: &[&str]| parsed(&keywright(&[words, &["--data", &data, "--json"]].concat()));
+    [
+        ("keywright iam serve".to_owned(), serving.json()),
+        ("keywright iam tokens import".to_owned(), run(&["iam", "tokens", "import", &file])),
+        ("keywright iam tokens list".to_owned(), run(&["iam", "tokens", "list"])),
+        ("keywright iam backup".to_owned(), run(&["iam", "backup", &copy])),
+    ]
+}
+
+#[cfg(feature = "iam")]
+fn logins() -> [(String, Value); 4] {
     let world = crate::login::World::new();
-    let runs = [
+    [
         ("keywright iam login", world.log_in(&[])),
         ("keywright iam login --configure", world.log_in(&["--configure", "ann"])),
         ("keywright iam login --show", world.log_in(&["--show", "ann"])),
         ("keywright iam logout", world.log_out()),
-    ];
-    shapes.extend(runs.iter().map(|(name, ran)| ((*name).to_owned(), parsed(ran))));
+    ]
+    .map(|(name, ran)| (name.to_owned(), parsed(&ran)))
 }
 
 /// What the authenticator app and the commands on MFA devices answer.

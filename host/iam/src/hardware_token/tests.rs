@@ -1,6 +1,8 @@
 use super::*;
 use crate::{
+    DataDirectory,
     config::Data,
+    store::Store,
     testing::{Hands, another_user, code, iam},
     totp::TwoCodes,
 };
@@ -177,11 +179,21 @@ fn a_token_is_assigned_with_two_codes_even_when_its_clock_is_off_and_signs_in() 
 }
 
 #[test]
-fn a_file_is_imported_into_data_that_no_server_has_open() {
+fn a_file_is_imported_into_a_directory_with_a_server_and_without() {
     let directory = crate::testing::Directory::new();
-    let data = Data::Directory(directory.path().join("data"));
-    let store = Store::open(&data).unwrap();
-    assert_eq!(import_into(&store, &csv("GAKT12345678"), 0).unwrap(), Imported { imported: 1, already: 0 });
-    let error = import_into(&store, "nonsense", 0).unwrap_err();
+    let data = directory.path().join("data");
+    let beside = DataDirectory::new(&data);
+    let server = Store::open(&Data::Directory(data)).unwrap();
+    let imported = |imported, already| Imported { imported, already };
+    assert_eq!(beside.import_tokens(&csv("GAKT12345678")).unwrap(), imported(1, 0));
+    let found = server.transaction(|tx| totp::find(tx, &server.sealer, "GAKT12345678")).unwrap();
+    assert!(found.is_some_and(|token| token.owner.is_none()));
+    drop(server);
+    assert_eq!(beside.import_tokens(&csv("GAKT12345678")).unwrap(), imported(0, 1));
+    assert_eq!(beside.import_tokens(&csv("GAKT12345679")).unwrap(), imported(1, 0));
+    let error = beside.import_tokens("nonsense").unwrap_err();
     assert!(error.to_string().contains("serial,seed_hex"), "{error}");
+    let serials: Vec<_> =
+        beside.tokens().unwrap().into_iter().map(|token| (token.serial, token.user)).collect();
+    assert_eq!(serials, [("GAKT12345678".to_owned(), None), ("GAKT12345679".to_owned(), None)]);
 }

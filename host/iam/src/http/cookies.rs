@@ -71,15 +71,16 @@ pub(super) type SetCookies = AppendHeaders<[(HeaderName, HeaderValue); 2]>;
 
 /// Headers that set the pending sign-in, the session, or neither, and remove what is not set.
 pub(super) fn set(iam: &Iam, pending: Option<&str>, session: Option<&str>) -> SetCookies {
+    let is_secure = iam.console_url.is_secure();
     AppendHeaders([
-        (header::SET_COOKIE, cookie(&name(iam, PENDING), pending)),
-        (header::SET_COOKIE, cookie(&name(iam, SESSION), session)),
+        (header::SET_COOKIE, cookie(&name(iam, PENDING), pending, is_secure)),
+        (header::SET_COOKIE, cookie(&name(iam, SESSION), session, is_secure)),
     ])
 }
 
 /// A header that sets what a program asks for, or removes it.
 pub(super) fn authorization(iam: &Iam, id: Option<&str>) -> (HeaderName, HeaderValue) {
-    (header::SET_COOKIE, cookie(&name(iam, AUTHORIZATION), id))
+    (header::SET_COOKIE, cookie(&name(iam, AUTHORIZATION), id, iam.console_url.is_secure()))
 }
 
 /// Where a request came from.
@@ -90,18 +91,20 @@ pub(super) fn source(parts: &Parts) -> Source {
     Source { address, agent: agent.unwrap_or_default().chars().take(256).collect() }
 }
 
-fn cookie(name: &str, id: Option<&str>) -> HeaderValue {
+fn cookie(name: &str, id: Option<&str>, is_secure: bool) -> HeaderValue {
+    let secure = if is_secure { "; Secure" } else { "" };
     let text = match id {
-        Some(id) => format!("{name}={id}; Path=/; HttpOnly; SameSite=Strict"),
-        None => format!("{name}=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0"),
+        Some(id) => format!("{name}={id}; Path=/; HttpOnly; SameSite=Strict{secure}"),
+        None => format!("{name}=; Path=/; HttpOnly; SameSite=Strict{secure}; Max-Age=0"),
     };
     // Names and ids are letters, digits, - and _.
     HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""))
 }
 
 fn name(iam: &Iam, kind: &str) -> String {
-    let port = iam.console_url.rsplit(':').next().unwrap_or_default().trim_start_matches('/');
-    format!("keywright-{kind}-{port}")
+    // Browsers keep the prefix for cookies of this very host, set over TLS.
+    let prefix = if iam.console_url.is_secure() { "__Host-" } else { "" };
+    format!("{prefix}keywright-{kind}-{}", iam.console_url.port())
 }
 
 fn find(headers: &HeaderMap, name: &str) -> Option<String> {

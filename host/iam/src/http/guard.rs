@@ -12,7 +12,7 @@ use axum::{
 };
 
 use super::{App, api::ApiError, console::PageError, oauth::TokenError};
-use crate::{aws::Answer, refusal::Refusal};
+use crate::{aws::Answer, origin::Origin, refusal::Refusal};
 
 /// Checks a request, passes it on, and adds the headers.
 pub(super) async fn check(State(app): State<App>, request: Request, next: Next) -> Response {
@@ -32,6 +32,10 @@ pub(super) async fn check(State(app): State<App>, request: Request, next: Next) 
     for (name, value) in HEADERS {
         response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
     }
+    // Not for `localhost`, where it would bind every other server of this machine.
+    if app.0.console_url.is_secure() && !app.0.console_url.is_local() {
+        response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(A_YEAR));
+    }
     response
 }
 
@@ -41,9 +45,12 @@ enum Verdict {
     Refuse(Refusal),
 }
 
-fn judge(console_url: &str, request: &Request) -> Verdict {
-    let own_host = console_url.trim_start_matches("http://");
-    let by_number = own_host.replacen("localhost", "127.0.0.1", 1);
+fn judge(console_url: &Origin, request: &Request) -> Verdict {
+    let own_host = console_url.host();
+    // A certificate is for a name: over TLS there is no other way to say it.
+    let by_number = (!console_url.is_secure()).then(|| own_host.replacen("localhost", "127.0.0.1", 1));
+    let is_by_number =
+        |host: &str| by_number.as_ref().is_some_and(|wanted| host.eq_ignore_ascii_case(wanted));
     let is = |host: &str, wanted: &str| host.eq_ignore_ascii_case(wanted);
     let foreign =
         || Verdict::Refuse(Refusal::denied(format!("The console is at {console_url}. Open it there.")));
@@ -57,11 +64,11 @@ fn judge(console_url: &str, request: &Request) -> Verdict {
                 "AWS's API and /v1/token are for programs: a browser's requests are refused.",
             ));
         }
-        return if is(host, own_host) || is(host, &by_number) { Verdict::Pass } else { foreign() };
+        return if is(host, own_host) || is_by_number(host) { Verdict::Pass } else { foreign() };
     }
     if request.headers().contains_key(header::ORIGIN) || !is_safe(request.method()) {
         let origin = only(request.headers(), &header::ORIGIN);
-        if origin != Some(console_url) {
+        if origin != Some(&**console_url) {
             let text =
                 format!("Requests come from the console alone. A script sends `Origin: {console_url}`.");
             return Verdict::Refuse(Refusal::denied(text));
@@ -70,7 +77,7 @@ fn judge(console_url: &str, request: &Request) -> Verdict {
     if is(host, own_host) {
         return Verdict::Pass;
     }
-    if is(host, &by_number) && is_safe(request.method()) {
+    if is_by_number(host) && is_safe(request.method()) {
         let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
         return Verdict::Redirect(format!("{console_url}{path}"));
     }
@@ -98,6 +105,8 @@ fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     values.next().is_none().then_some(value)
 }
 
+/// Browsers then ask this host by TLS alone.
+const A_YEAR: &str = "max-age=31536000";
 /// What a page may load and who may frame it; where its forms lead is added.
 pub(super) const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
     connect-src 'self'; base-uri 'none'; frame-ancestors 'none'";

@@ -13,6 +13,7 @@ mod login;
 mod oauth;
 mod removal;
 mod signin;
+mod tls;
 mod tokens;
 mod webauthn;
 

@@ -1,4 +1,4 @@
-//! The sockets: 127.0.0.1, and `::1` with the same port where the machine has it.
+//! The sockets: 127.0.0.1, and `::1` with the same port where the machine has it; with TLS, whatever was asked for.
 //!
 //! A browser may find `localhost` under either address. Were `::1` left free, another user of this machine could
 //! listen there and be taken for the console.
@@ -10,17 +10,22 @@ use std::{
 
 use crate::error::Error;
 
-/// Listens on the loopback interface.
+/// What is listened on.
 pub(super) struct Listeners {
-    pub(super) v4: TcpListener,
-    /// `None` where the machine has no IPv6.
-    pub(super) v6: Option<TcpListener>,
+    pub(super) first: TcpListener,
+    /// `::1` beside 127.0.0.1, unless the machine has no IPv6.
+    pub(super) second: Option<TcpListener>,
 }
 
 impl Listeners {
-    pub(super) fn bind(address: SocketAddr) -> Result<Self, Error> {
+    /// Without TLS, on loopback alone.
+    pub(super) fn bind(address: SocketAddr, has_tls: bool) -> Result<Self, Error> {
         if address.ip() != Ipv4Addr::LOCALHOST {
-            return Err(Error::NotLoopback(address));
+            if !has_tls {
+                return Err(Error::NotLoopback(address));
+            }
+            let first = nonblocking(address).map_err(|source| Error::Listen { address, source })?;
+            return Ok(Self { first, second: None });
         }
         for _ in 1..TRIES {
             match Self::both(address) {
@@ -34,15 +39,15 @@ impl Listeners {
 
     fn both(address: SocketAddr) -> Result<Self, Error> {
         let failed = |address| move |source| Error::Listen { address, source };
-        let v4 = nonblocking(address).map_err(failed(address))?;
-        let port = v4.local_addr().map_err(failed(address))?.port();
+        let first = nonblocking(address).map_err(failed(address))?;
+        let port = first.local_addr().map_err(failed(address))?.port();
         let other = SocketAddr::from((Ipv6Addr::LOCALHOST, port));
-        let v6 = match nonblocking(other) {
+        let second = match nonblocking(other) {
             Ok(listener) => Some(listener),
             Err(error) if is_absent(&error) => None,
             Err(source) => return Err(failed(other)(source)),
         };
-        Ok(Self { v4, v6 })
+        Ok(Self { first, second })
     }
 }
 
@@ -72,11 +77,11 @@ mod tests {
 
     #[test]
     fn the_same_port_is_taken_on_both_loopback_addresses_where_there_are_two() {
-        let listeners = Listeners::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
-        assert_eq!(listeners.v6.is_some(), has_ipv6());
-        let port = listeners.v4.local_addr().unwrap().port();
-        if let Some(v6) = &listeners.v6 {
-            assert_eq!(v6.local_addr().unwrap(), SocketAddr::from((Ipv6Addr::LOCALHOST, port)));
+        let listeners = Listeners::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), false).unwrap();
+        assert_eq!(listeners.second.is_some(), has_ipv6());
+        let port = listeners.first.local_addr().unwrap().port();
+        if let Some(second) = &listeners.second {
+            assert_eq!(second.local_addr().unwrap(), SocketAddr::from((Ipv6Addr::LOCALHOST, port)));
         }
     }
 
@@ -88,7 +93,7 @@ mod tests {
             return;
         };
         let port = taken.local_addr().unwrap().port();
-        let result = Listeners::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+        let result = Listeners::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)), false);
         let Err(Error::Listen { address, .. }) = result else { panic!("the port is taken on ::1") };
         assert!(address.is_ipv6());
     }

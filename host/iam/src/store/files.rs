@@ -1,7 +1,7 @@
 //! Files that only their owner can reach: directories 0700, files 0600.
 
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
+    fs::{self, DirBuilder, File, OpenOptions, TryLockError},
     io::{self, ErrorKind, Read as _, Write as _},
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
     path::Path,
@@ -27,6 +27,17 @@ pub(super) fn make_private(path: &Path) -> Result<(), Error> {
             refuse_open(path, &fs::metadata(path).map_err(at(path))?, 0o600)
         }
         Err(error) => Err(at(path)(error)),
+    }
+}
+
+/// The lock that only one server of a directory has, or `None` while another has it. It ends with its process.
+pub(super) fn lock(path: &Path) -> Result<Option<File>, Error> {
+    make_private(path)?;
+    let file = File::open(path).map_err(at(path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(at(path)(error)),
     }
 }
 

@@ -132,6 +132,56 @@ fn a_second_server_on_the_same_directory_is_refused() {
 }
 
 #[test]
+fn the_data_of_a_running_server_can_be_added_to_and_copied_and_the_server_sees_it() {
+    let directory = Directory::new();
+    let data = directory.path().join("data");
+    let server = open(&directory).unwrap();
+    let beside = Store::beside(&data).unwrap();
+    beside.transaction(|tx| add_setting(tx, "beside", b"1")).unwrap();
+    assert_eq!(server.read(|connection| setting(connection, "beside")).unwrap(), Some(b"1".to_vec()));
+    let copy_of = directory.path().join("copy.sqlite");
+    backup(&data, &copy_of).unwrap();
+    let copied = Connection::open(&copy_of).unwrap();
+    assert_eq!(setting(&copied, "beside").unwrap(), Some(b"1".to_vec()));
+    assert_eq!(mode(&copy_of), 0o600);
+    // Neither ended what the server has.
+    assert!(matches!(open(&directory), Err(Error::InUse(_))));
+    server.transaction(|tx| add_setting(tx, "after", b"1")).unwrap();
+}
+
+#[test]
+fn a_folder_without_data_is_told_so_and_left_alone() {
+    let directory = Directory::new();
+    for path in [directory.path().to_owned(), directory.path().join("none")] {
+        assert!(matches!(Store::beside(&path), Err(Error::NoData(_))));
+        assert!(matches!(backup(&path, &directory.path().join("copy")), Err(Error::NoData(_))));
+    }
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn the_data_of_a_server_of_another_version_is_left_to_it() {
+    let directory = Directory::new();
+    let data = directory.path().join("data");
+    let server = open(&directory).unwrap();
+    for version in [SCHEMA + 1, SCHEMA - 1] {
+        server.read(|connection| connection.pragma_update(None, "user_version", version)).unwrap();
+        assert!(matches!(Store::beside(&data), Err(Error::OtherVersion(_))));
+        assert_eq!(server.read(schema).unwrap(), version);
+    }
+}
+
+#[test]
+fn a_backup_of_an_older_schema_is_made_as_it_is() {
+    let directory = Directory::new();
+    drop(open(&directory).unwrap());
+    let (data, to) = (directory.path().join("data"), directory.path().join("copy.sqlite"));
+    connect(&data.join(DATABASE)).unwrap().pragma_update(None, "user_version", 1).unwrap();
+    backup(&data, &to).unwrap();
+    assert_eq!(schema(&Connection::open(&to).unwrap()).unwrap(), 1);
+}
+
+#[test]
 fn a_missing_wrong_or_cut_sealing_key_is_never_replaced() {
     let directory = Directory::new();
     drop(open(&directory).unwrap());

@@ -7,6 +7,7 @@ use webauthn_rs_core::proto::{AuthenticationResult, Credential, UserVerification
 use crate::{
     refusal::{Code, Refusal},
     users::User,
+    webauthn::not_asked,
 };
 
 /// A registered key.
@@ -31,18 +32,39 @@ impl Key {
         Credential { registration_policy, ..self.credential.clone() }
     }
 
-    /// Writes the counter and the backup state that the key told.
+    /// Writes the counter and the backup state that the key told, if it is still the user's and its counter rose;
+    /// the answer is its serial number. The comparison is the update's own: of two copies that answer at once with
+    /// the same counter, one is refused.
     pub(crate) fn raise_counter(
         mut self,
         connection: &Connection,
+        user: &User,
         proof: &AuthenticationResult,
-    ) -> Result<Self, Refusal> {
-        self.credential.backup_state = proof.backup_state();
-        self.credential.counter = proof.counter();
-        let json = serde_json::to_string(&self.credential).map_err(Refusal::failure)?;
-        let statement = "UPDATE webauthn_credentials SET credential = ?2, counter = ?3 WHERE serial = ?1";
-        connection.execute(statement, (&self.serial, json, proof.counter()))?;
-        Ok(self)
+    ) -> Result<String, Refusal> {
+        let statement = "UPDATE webauthn_credentials SET counter = ?3 \
+                         WHERE serial = ?1 AND (counter < ?3 OR (counter = 0 AND ?3 = 0)) \
+                         AND EXISTS (SELECT 1 FROM mfa_devices WHERE serial = ?1 AND user_id = ?2)";
+        let mut statement = connection.prepare_cached(statement)?;
+        if statement.execute((&self.serial, user.id, proof.counter()))? == 0 {
+            let is_there = keys_of(connection, user)?.iter().any(|key| key.serial == self.serial);
+            return Err(if is_there { self.copied() } else { not_asked() });
+        }
+        if self.credential.backup_state != proof.backup_state() {
+            self.credential.backup_state = proof.backup_state();
+            let json = serde_json::to_string(&self.credential).map_err(Refusal::failure)?;
+            let statement = "UPDATE webauthn_credentials SET credential = ?2 WHERE serial = ?1";
+            connection.execute(statement, (&self.serial, json))?;
+        }
+        Ok(self.serial)
+    }
+
+    /// The refusal of a counter that did not rise.
+    pub(crate) fn copied(&self) -> Refusal {
+        warn!(serial = self.serial, counter = self.credential.counter, "a signature counter did not rise");
+        Refusal::denied(
+            "The key's signature counter did not rise: there may be a copy of it. Use another MFA device and \
+             ask an administrator to replace this one.",
+        )
     }
 }
 

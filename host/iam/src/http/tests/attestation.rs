@@ -2,6 +2,7 @@ use super::{
     authenticator::{Key, Maker, bytes},
     *,
 };
+use crate::KeyPolicy;
 
 const OPTIONS: &str = "/api/mfa-devices/webauthn/options";
 const REGISTER: &str = "/api/mfa-devices/webauthn";
@@ -93,7 +94,10 @@ fn a_key_that_no_entry_knows_or_that_attests_itself_or_nothing_is_accepted_witho
 
 #[test]
 fn a_policy_on_certification_refuses_every_key_of_which_no_such_level_is_known() {
-    let policy = |config| Config { fido_certification: vec!["L1".into(), "L2".into()], ..config };
+    let policy = |config| Config {
+        keys: KeyPolicy { fido: vec!["L1".into(), "L2".into()], ..KeyPolicy::default() },
+        ..config
+    };
     let world = World::with(policy);
     let url = world.running.console_url.clone();
     let mut client = world.user("ann");
@@ -113,12 +117,56 @@ fn a_policy_on_certification_refuses_every_key_of_which_no_such_level_is_known()
 fn a_policy_for_another_level_refuses_the_one_that_a_key_has() {
     let world = World::with(|config| Config {
         metadata: vec![rehearsal()],
-        fido_certification: vec!["L2".into()],
+        keys: KeyPolicy { fido: vec!["L2".into()], ..KeyPolicy::default() },
         ..config
     });
     let mut client = world.user("ann");
     let message = register(&mut client, &genuine(&world.running.console_url)).refused(403, "AccessDenied");
     assert!(message.contains("certified at L2, and of this one L1 is known"), "{message}");
+}
+
+#[test]
+fn get_mfa_device_answers_the_levels_of_a_key_whose_maker_is_known() {
+    let world = World::with(|config| Config { metadata: vec![rehearsal()], ..config });
+    let url = world.running.console_url.clone();
+    for (user, key, levels) in
+        [("ann", genuine(&url), vec![("FIDO".to_owned(), "L1".to_owned())]), ("bob", Key::new(&url), vec![])]
+    {
+        let device = register(&mut world.user(user), &key).has(201);
+        let members = [("SerialNumber", device["serial"].as_str().unwrap()), ("UserName", user)];
+        let shown = world.aws().call("GetMFADevice", &members).ok();
+        let found: Vec<_> = shown.values("key").into_iter().zip(shown.values("value")).collect();
+        assert_eq!(found, levels, "{user}");
+    }
+}
+
+#[test]
+fn a_policy_on_a_fips_level_is_one_of_its_own() {
+    for (policy, name) in [
+        (
+            KeyPolicy { fips_140_2: vec!["L1".into()], ..KeyPolicy::default() },
+            "iam:FIDO-FIPS-140-2-certification",
+        ),
+        (
+            KeyPolicy { fips_140_3: vec!["L1".into()], ..KeyPolicy::default() },
+            "iam:FIDO-FIPS-140-3-certification",
+        ),
+    ] {
+        let world = World::with(|config| Config { metadata: vec![rehearsal()], keys: policy, ..config });
+        let message = register(&mut world.user("ann"), &genuine(&world.running.console_url))
+            .refused(403, "AccessDenied");
+        assert!(message.contains(name), "{message}");
+    }
+}
+
+#[test]
+fn a_policy_may_refuse_every_security_key_and_no_other_type_of_device() {
+    let keys = KeyPolicy { refused: true, ..KeyPolicy::default() };
+    let world = World::with(|config| Config { keys, ..config });
+    let mut client = world.user("ann");
+    let options = client.post("/api/mfa-devices/webauthn/options", json!({"name": "blue"}));
+    assert!(options.refused(403, "AccessDenied").contains("iam:RegisterSecurityKey"));
+    world.user_with_app("bob");
 }
 
 #[test]

@@ -179,7 +179,7 @@ impl Xml {
         self.values(name).into_iter().next().unwrap_or_else(|| panic!("no {name} in {}", self.text))
     }
 
-    fn values(&self, name: &str) -> Vec<String> {
+    pub(super) fn values(&self, name: &str) -> Vec<String> {
         let document = roxmltree::Document::parse(&self.text).unwrap();
         let named = document.descendants().filter(|node| node.tag_name().name() == name);
         named.map(|node| node.text().unwrap_or_default().to_owned()).collect()

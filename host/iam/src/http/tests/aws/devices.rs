@@ -230,6 +230,29 @@ fn tags_are_kept_changed_listed_and_taken_off() {
 }
 
 #[test]
+fn tags_come_in_pages_and_each_once() {
+    let world = World::new();
+    let aws = world.aws();
+    let made = aws.make("phone");
+    let serial = ("SerialNumber", made.serial.as_str());
+    let keys = ["a", "b", "c", "d", "e"];
+    for key in keys {
+        aws.call("TagMFADevice", &[serial, ("Tags.member.1.Key", key), ("Tags.member.1.Value", "v")]).ok();
+    }
+    let (mut found, mut marker) = (Vec::new(), None::<String>);
+    for (size, more) in [(2, "true"), (2, "true"), (1, "false")] {
+        let mut members = vec![serial, ("MaxItems", "2")];
+        members.extend(marker.as_deref().map(|marker| ("Marker", marker)));
+        let page = aws.call("ListMFADeviceTags", &members).ok();
+        assert_eq!((page.values("Key").len(), page.value("IsTruncated").as_str()), (size, more));
+        found.extend(page.values("Key"));
+        marker = page.values("Marker").into_iter().next();
+        assert_eq!(marker.is_some(), more == "true");
+    }
+    assert_eq!(found, keys);
+}
+
+#[test]
 fn get_mfa_device_knows_security_keys_alone() {
     let world = World::new();
     let aws = world.aws();
