@@ -193,10 +193,10 @@ mod tests {
 
     #[test]
     fn a_text_that_two_packages_share_is_there_once_and_names_both() {
-        let a = folder("a", &[("LICENSE-MIT", "the text\r\n"), ("main.rs", "no notice")]);
-        let b = folder("b", &[("licence.txt", "the text")]);
+        let a = folder("a", &[("LICENSE-MIT", "permission is granted\r\n"), ("main.rs", "no notice")]);
+        let b = folder("b", &[("licence.txt", "permission is granted")]);
         let notices = write(&[package("a", "MIT", &a), package("b", "MIT", &b)].into()).unwrap();
-        assert_eq!(notices.matches("the text").count(), 1);
+        assert_eq!(notices.matches("permission is granted").count(), 1);
         assert!(notices.contains("a 1.0.0, b 1.0.0"));
         assert!(!notices.contains("no notice"));
         [a, b].iter().for_each(|folder| fs::remove_dir_all(folder).unwrap());
