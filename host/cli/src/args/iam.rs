@@ -13,7 +13,7 @@ pub(crate) struct Tls {
     /// The certificate's key (PEM), in a file that nobody else can read.
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     pub(crate) tls_key: Option<PathBuf>,
-    /// How browsers name the console, such as https://iam.example.org: security keys belong to that name.
+    /// How browsers name the console, such as `https://iam.example.org`: security keys belong to that name.
     #[arg(long, value_name = "URL", requires = "tls_cert")]
     pub(crate) origin: Option<String>,
 }
