@@ -1,9 +1,12 @@
 """People at the console, with nothing but a keyboard: enrolment, sign-in, and what an administrator decides."""
 
+import json
 import os
+import re
 import subprocess
 import tempfile
 import unittest
+from contextlib import contextmanager
 
 from browser import Browser
 from checks import check
@@ -249,6 +252,52 @@ class Console(unittest.TestCase):
         check(self, page, f"requests-{decision}")
         page.activate(f"button[value={decision}]")
         page.wait("document.querySelector('.done')")
+
+    @contextmanager
+    def login(self, user):
+        """`keywright iam login --browser` of a user without a home of their own, and the address and code that it shows."""
+        whom = ["--console-url", self.iam.url, "--account", self.iam.account, "--user", user]
+        with tempfile.TemporaryDirectory() as home:
+            command = [os.environ["KEYWRIGHT"], "iam", "login", "--browser", *whom]
+            pipes = dict(stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            with subprocess.Popen(command, env={**os.environ, "HOME": home, "XDG_STATE_HOME": home}, **pipes) as program:
+                try:
+                    shown = "".join(program.stderr.readline() for _ in range(3))
+                    yield program, re.search(r"http://\S+", shown)[0], re.search(r"\b[A-Z2-7]{4}-[A-Z2-7]{4}\b", shown)[0]
+                finally:
+                    program.kill()
+
+    def asked_for_consent(self, page, user, address):
+        """Follows the address of a program, and signs in on the way to the question."""
+        page.call("Network.clearBrowserCookies")
+        page.go(address)
+        page.wait_for_path("/sign-in")
+        page.type("#user", user)
+        page.type("#password", PASSWORD)
+        page.press("Enter")
+        page.wait_for_path("/sign-in/mfa")
+        page.activate("#use-key")
+        page.wait_for_path("/v1/consent")
+
+    def test_a_program_gets_credentials_by_consent_and_none_without(self):
+        page, _ = self.signed_in("terminal")
+        self.assign_key(page, "key")
+        with self.login("terminal") as (program, address, shown):
+            self.asked_for_consent(page, "terminal", address)
+            self.assertIn(shown, page.text())
+            check(self, page, "consent")
+            page.activate("button[value=deny]")
+            page.wait("location.hostname === '127.0.0.1'")
+            self.assertIn("Denied", page.text())
+            self.assertEqual((program.wait(60), program.stdout.read()), (4, ""))
+        with self.login("terminal") as (program, address, shown):
+            self.asked_for_consent(page, "terminal", address)
+            page.activate("button[value=allow]")
+            page.wait("location.hostname === '127.0.0.1'")
+            self.assertIn("Done", page.text())
+            credentials, _ = program.communicate(timeout=60)
+            self.assertEqual(program.returncode, 0)
+            self.assertTrue(json.loads(credentials)["AccessKeyId"].startswith("ASIA"))
 
     def test_an_administrator_makes_users_and_reads_the_log(self):
         page = self.browser.page()

@@ -1,7 +1,8 @@
 //! A headless Chromium at the local IAM's console: `tests/browser/run.sh`.
 //!
-//! The script finds the command that serves the console in `KEYWRIGHT_IAM`, the authenticator app that
-//! reads its QR codes in `KEYWRIGHT`, the interpreter with the pinned packages in `PYTHON`, the browser in `CHROMIUM`, and leaves a picture of each page in `SCREENSHOTS`: `target/xtask/browser`.
+//! The script finds the command that serves the console in `KEYWRIGHT_IAM`, the one that reads its QR codes and asks for credentials in
+//! `KEYWRIGHT`, the interpreter with the pinned packages in `PYTHON`, the browser in `CHROMIUM`, and leaves a picture of each page in
+//! `SCREENSHOTS`: `target/xtask/browser`.
 
 use std::{fs, time::Duration};
 
