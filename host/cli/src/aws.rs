@@ -5,6 +5,7 @@ mod endpoint;
 mod profile;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use keywright_iam::Signer;
@@ -14,6 +15,7 @@ use zeroize::Zeroizing;
 
 use crate::args;
 use crate::failure::{Failure, Kind};
+use crate::roots;
 use credentials::Credentials;
 use endpoint::Endpoint;
 use profile::Profile;
@@ -61,15 +63,13 @@ impl Aws {
         let region = account.region.clone().or_else(|| profile.region());
         let endpoint =
             |service| Endpoint::of(service, account.endpoint_url.as_deref(), &profile, region.as_deref());
+        let (iam, sts) = (endpoint(Service::Iam)?, endpoint(Service::Sts)?);
+        let bundle = roots::of_environment().or_else(|| profile.setting("ca_bundle").map(PathBuf::from));
+        let tls = roots::believed(bundle.filter(|_| iam.is_secure() || sts.is_secure()).as_deref())?;
         let config = Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE));
         // A connection that is kept may be gone by the next request, and then nobody knows whether that was read.
-        let config = config.max_idle_connections(0).build();
-        Ok(Self {
-            agent: config.into(),
-            iam: endpoint(Service::Iam)?,
-            sts: endpoint(Service::Sts)?,
-            credentials: Credentials::of(&profile)?,
-        })
+        let config = config.tls_config(tls).max_idle_connections(0).build();
+        Ok(Self { agent: config.into(), iam, sts, credentials: Credentials::of(&profile)? })
     }
 
     /// Asks for an action.

@@ -3,6 +3,7 @@
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use ureq::Agent;
+use ureq::tls::TlsConfig;
 
 /// A browser at the console, without the browser.
 pub(crate) struct Console {
@@ -33,9 +34,9 @@ pub(crate) enum ConsoleError {
 
 impl Console {
     /// A new browser: no cookies.
-    pub(crate) fn new(url: &str) -> Self {
-        let config = Agent::config_builder().http_status_as_error(false);
-        // The console is on this machine: what is said to it goes through no proxy and follows nobody elsewhere.
+    pub(crate) fn new(url: &str, tls: TlsConfig) -> Self {
+        let config = Agent::config_builder().http_status_as_error(false).tls_config(tls);
+        // What is said to the console goes through no proxy and follows nobody elsewhere.
         let config = config.proxy(None).max_redirects(0).build();
         Self { agent: config.into(), url: url.to_owned() }
     }

@@ -15,6 +15,7 @@ use keywright_host::webauthn::{AuthenticationResponse, Authenticator, Base64Url,
 use keywright_iam::{Config, Running as RunningIam, Server};
 use serde::Serialize;
 use serde_json::{Value, json};
+use ureq::tls::TlsConfig;
 
 use counting::{Counter, Counting};
 use person::Person;
@@ -197,7 +198,7 @@ impl<'a> Story<'a> {
         console.post("/api/mfa-devices/totp/enable", enable)?;
         self.tell(&format!("{USER} added the authenticator app {}.", app.serial));
 
-        let mut console = Console::new(&self.iam.console_url);
+        let mut console = Console::new(&self.iam.console_url, TlsConfig::default());
         console.post("/api/sign-in", self.credentials(USER, &self.password))?;
         let code = app.code(SystemTime::now().duration_since(UNIX_EPOCH)?);
         console.post("/api/sign-in/totp", json!({ "serial": app.serial, "code": code }))?;
@@ -224,7 +225,7 @@ impl<'a> Story<'a> {
 
     /// A browser whose user has no MFA device yet.
     fn signed_in_by_password(&self, user: &str, password: &str) -> Result<Console, DemoError> {
-        let mut console = Console::new(&self.iam.console_url);
+        let mut console = Console::new(&self.iam.console_url, TlsConfig::default());
         let answer = console.post("/api/sign-in", self.credentials(user, password))?;
         match answer.get("state").and_then(Value::as_str) {
             Some("signed_in") => Ok(console),
@@ -238,7 +239,7 @@ impl<'a> Story<'a> {
     }
 
     fn challenge_of(&self, user: &str, password: &str) -> Result<(Console, RequestOptions), DemoError> {
-        let mut console = Console::new(&self.iam.console_url);
+        let mut console = Console::new(&self.iam.console_url, TlsConfig::default());
         let answer = console.post("/api/sign-in", self.credentials(user, password))?;
         if answer.get("state").and_then(Value::as_str) != Some("mfa_required") {
             return Err(DemoError::Broken("a user with an MFA device was not asked for it"));

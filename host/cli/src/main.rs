@@ -13,6 +13,7 @@
 //! | [`failure`] | every error's kind, exit code and words |
 //! | [`key`] | finding and opening a key |
 //! | [`user`] | whoever sits at the terminal: touches, PINs, yes or no |
+//! | `roots` | whose certificates are believed |
 //! | [`pin`], [`hidden`] | where PINs and other secrets come from; a line that is typed and not shown |
 //! | [`interrupt`] | Ctrl-C, and being asked to end |
 //! | [`credential_file`], [`replace`] | the file that `register` writes; replacing files whole |
@@ -34,6 +35,8 @@ mod key;
 mod output;
 mod pin;
 mod replace;
+#[cfg(all(feature = "iam", unix))]
+mod roots;
 mod user;
 
 use std::process::ExitCode;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use keywright_host::transport::DeviceAddress;
 
+use super::login::{Roots, ServiceUrl};
 use super::totp::Place;
 use super::{Device, PinSource};
 
@@ -54,9 +55,11 @@ pub(crate) struct Enrol {
 /// The console of a local IAM.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Console {
-    /// The console of the local IAM, such as http://localhost:8080.
+    /// The console of the local IAM: `http://localhost:PORT`, or `https://NAME` behind TLS.
     #[arg(long, value_name = "URL", required_unless_present = "totp", conflicts_with = "totp")]
-    pub(crate) console_url: Option<String>,
+    pub(crate) console_url: Option<ServiceUrl>,
+    #[command(flatten)]
+    pub(crate) roots: Roots,
     /// The account's number, 12 digits.
     #[arg(long, value_name = "NUMBER", required_unless_present = "totp", conflicts_with = "totp")]
     pub(crate) account: Option<String>,

@@ -1,16 +1,21 @@
 //! Signing in at the local IAM.
 
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::Args;
+use url::Url;
 
 use super::{Device, PinSource};
+use crate::roots;
 
 /// Signing in.
 #[derive(Debug, Args)]
 pub(crate) struct Login {
     #[command(flatten)]
     pub(crate) whom: Whom,
+    #[command(flatten)]
+    pub(crate) roots: Roots,
     #[command(flatten)]
     pub(crate) device: Device,
     #[command(flatten)]
@@ -35,7 +40,7 @@ pub(crate) struct Login {
 /// Whose login it is, and where.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Whom {
-    /// The local IAM, as `keywright iam serve` says it: http://localhost:PORT or http://127.0.0.1:PORT.
+    /// The local IAM's console, as `keywright iam serve` says it: `http://localhost:PORT`, or `https://NAME` behind TLS.
     #[arg(long = "console-url", value_name = "URL")]
     pub(crate) url: ServiceUrl,
     /// The account, 12 digits.
@@ -46,24 +51,50 @@ pub(crate) struct Whom {
     pub(crate) user: String,
 }
 
-/// A local IAM. The password goes there in the clear, so it is on this machine or nowhere.
+/// Whose certificates the console may have.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Roots {
+    /// Believe the certificates of this file (PEM), for a console with TLS and an authority of its own; also `AWS_CA_BUNDLE`.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca_bundle: Option<PathBuf>,
+}
+
+impl Roots {
+    /// The file that is to be believed at an address.
+    pub(crate) fn bundle(&self, url: &ServiceUrl) -> Option<PathBuf> {
+        let of_environment = || match url {
+            ServiceUrl::Here(_) => None,
+            ServiceUrl::Secure(_) => roots::of_environment(),
+        };
+        self.ca_bundle.clone().or_else(of_environment)
+    }
+}
+
+/// A local IAM: on this machine, or behind TLS. A password goes there.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ServiceUrl {
-    port: u16,
+pub(crate) enum ServiceUrl {
+    /// On a port of this machine's.
+    Here(u16),
+    /// Its origin, behind TLS.
+    Secure(String),
 }
 
 impl ServiceUrl {
     /// The origin of its console, which security keys sign for.
     pub(crate) fn console(&self) -> String {
-        match self.port {
-            80 => "http://localhost".to_owned(),
-            port => format!("http://localhost:{port}"),
+        match self {
+            Self::Here(80) => "http://localhost".to_owned(),
+            Self::Here(port) => format!("http://localhost:{port}"),
+            Self::Secure(origin) => origin.clone(),
         }
     }
 
     /// Where programs ask.
     pub(crate) fn api(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        match self {
+            Self::Here(port) => format!("http://127.0.0.1:{port}"),
+            Self::Secure(origin) => origin.clone(),
+        }
     }
 }
 
@@ -71,19 +102,35 @@ impl FromStr for ServiceUrl {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let rest = text.strip_prefix("http://").map(|rest| rest.strip_suffix('/').unwrap_or(rest));
-        let rest = rest.and_then(|rest| rest.strip_prefix("127.0.0.1").or(rest.strip_prefix("localhost")));
-        let is_number = |port: &&str| port.bytes().all(|byte| byte.is_ascii_digit());
-        let port = match rest {
-            Some("") => Some("80"),
-            rest => rest.and_then(|rest| rest.strip_prefix(':')).filter(is_number),
+        let found = if text.starts_with("https://") {
+            secure(text).map(Self::Secure)
+        } else {
+            here(text).map(Self::Here)
         };
-        let port = port.and_then(|port| port.parse().ok()).filter(|port| *port != 0);
-        let port = port.ok_or(
-            "a local IAM is at http://127.0.0.1:PORT or http://localhost:PORT, as `keywright iam serve` says",
-        )?;
-        Ok(Self { port })
+        found.ok_or(
+            "a local IAM is at http://127.0.0.1:PORT or http://localhost:PORT, as `keywright iam serve` says, or with TLS at \
+             https://NAME or https://NAME:PORT",
+        )
     }
+}
+
+fn here(text: &str) -> Option<u16> {
+    let rest = text.strip_prefix("http://").map(|rest| rest.strip_suffix('/').unwrap_or(rest));
+    let rest = rest.and_then(|rest| rest.strip_prefix("127.0.0.1").or(rest.strip_prefix("localhost")));
+    let is_number = |port: &&str| port.bytes().all(|byte| byte.is_ascii_digit());
+    let port = match rest {
+        Some("") => Some("80"),
+        rest => rest.and_then(|rest| rest.strip_prefix(':')).filter(is_number),
+    };
+    port.and_then(|port| port.parse().ok()).filter(|port| *port != 0)
+}
+
+/// An origin and nothing else: security keys are for a name, and no number is one.
+fn secure(text: &str) -> Option<String> {
+    let url = Url::parse(text).ok()?;
+    let origin = url.origin().ascii_serialization();
+    let is_plain = text.strip_suffix('/').unwrap_or(text).eq_ignore_ascii_case(&origin);
+    (url.domain().is_some() && url.port() != Some(0) && is_plain).then_some(origin)
 }
 
 /// The name of a profile of AWS's tools.
@@ -129,15 +176,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_service_on_this_machine_is_taken_and_no_other() {
-        let port = |text: &str| text.parse::<ServiceUrl>().map(|url| url.port);
-        assert_eq!(port("http://127.0.0.1:8080"), Ok(8080));
-        assert_eq!(port("http://localhost:8080/"), Ok(8080));
-        assert_eq!(port("http://localhost"), Ok(80));
+    fn a_service_on_this_machine_or_behind_tls_is_taken_and_no_other() {
+        let console = |text: &str| text.parse::<ServiceUrl>().map(|url| url.console());
+        for (text, origin) in [
+            ("http://127.0.0.1:8080", "http://localhost:8080"),
+            ("http://localhost:8080/", "http://localhost:8080"),
+            ("http://localhost", "http://localhost"),
+            ("https://localhost:8080", "https://localhost:8080"),
+            ("https://iam.example.org/", "https://iam.example.org"),
+            ("https://IAM.example.org:8443", "https://iam.example.org:8443"),
+        ] {
+            assert_eq!(console(text).as_deref(), Ok(origin));
+        }
         for text in [
             "",
             "localhost:8080",
-            "https://localhost:8080",
             "http://localhost:0",
             "http://localhost:65536",
             "http://localhost:+80",
@@ -150,8 +203,19 @@ mod tests {
             "http://127.0.0.10:80",
             "http://10.0.0.1:80",
             "http://[::1]:80",
+            "http://iam.example.org",
+            "https://",
+            "https://iam.example.org/path",
+            "https://iam.example.org//",
+            "https://iam.example.org?x",
+            "https://iam.example.org#x",
+            "https://user@iam.example.org",
+            "https://iam.example.org:0",
+            "https://10.0.0.1",
+            "https://[::1]:8443",
+            "https://iam.example.org\n",
         ] {
-            assert!(port(text).is_err(), "{text}");
+            assert!(console(text).is_err(), "{text}");
         }
     }
 

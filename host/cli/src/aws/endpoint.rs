@@ -51,6 +51,10 @@ impl Endpoint {
         Ok(Self { url: format!("{url_}/"), host: host.to_owned(), signed_region: region.to_owned() })
     }
 
+    pub(super) fn is_secure(&self) -> bool {
+        self.url.starts_with("https://")
+    }
+
     /// AWS's own: IAM is one for a whole partition.
     fn aws(service: Service, region: Option<&str>) -> Self {
         let (host, signed) = match (service, region) {

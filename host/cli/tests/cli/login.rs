@@ -11,9 +11,11 @@ use keywright_host::pin_uv_auth::Pin;
 use keywright_host::transport;
 use keywright_host::user::{PinRequest, UserInteraction};
 use keywright_host::webauthn::{Authenticator, CreationOptions, RequestOptions};
-use keywright_iam::{Clock, Config, Running, Server};
+use keywright_iam::{Clock, Config, Running, Server, Tls};
+use rcgen::{CertificateParams, KeyPair};
 use serde_json::{Value, json};
 use ureq::Agent;
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 use crate::harness::{Folder, Key, Ran, begin_with, finish, keywright, keywright_with};
 
@@ -24,6 +26,8 @@ pub(crate) struct World {
     iam: Running,
     key: Key,
     home: Folder,
+    /// Whose certificate it has, where it has one.
+    root: Option<Certificate<'static>>,
 }
 
 /// A browser at the console, without the browser.
@@ -54,8 +58,26 @@ impl World {
     fn with(touch: &str, late: Duration) -> Self {
         let clock = Clock::from_fn(move || SystemTime::now() - late);
         let iam = Server::start(Config { clock, ..Config::ephemeral() }).unwrap();
+        Self::around(iam, touch, Folder::new(), None)
+    }
+
+    /// Behind TLS, with a certificate that nobody knows: it is in the file `cert.pem`.
+    fn secure() -> Self {
+        let home = Folder::new();
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(["localhost".to_owned()]).unwrap();
+        let root = params.self_signed(&key).unwrap().pem();
+        let tls = Tls { certificate: home.path("cert.pem"), key: home.path("key.pem") };
+        fs::write(&tls.certificate, &root).unwrap();
+        fs::write(&tls.key, key.serialize_pem()).unwrap();
+        fs::set_permissions(&tls.key, fs::Permissions::from_mode(0o600)).unwrap();
+        let iam = Server::start(Config { tls: Some(tls), ..Config::ephemeral() }).unwrap();
+        Self::around(iam, "auto", home, Some(Certificate::from_pem(root.as_bytes()).unwrap()))
+    }
+
+    fn around(iam: Running, touch: &str, home: Folder, root: Option<Certificate<'static>>) -> Self {
         let key = Key::with(&["--ephemeral", "--touch", touch]);
-        let world = Self { iam, key, home: Folder::new() };
+        let world = Self { iam, key, home, root };
         world.enrol("ann");
         world
     }
@@ -99,7 +121,8 @@ impl World {
 
     fn browser(&self) -> Browser {
         let config = Agent::config_builder().http_status_as_error(false).max_redirects(0);
-        let agent = config.max_redirects_will_error(false).build().new_agent();
+        let tls = TlsConfig::builder().root_certs(RootCerts::from(self.root.clone())).build();
+        let agent = config.max_redirects_will_error(false).tls_config(tls).build().new_agent();
         Browser { agent, url: self.iam.console_url.clone() }
     }
 
@@ -121,6 +144,7 @@ impl World {
             ("HOME", self.home.text("home")),
             ("XDG_STATE_HOME", self.home.text("state")),
             ("AWS_CONFIG_FILE", config),
+            ("AWS_CA_BUNDLE", String::new()),
         ]
     }
 
@@ -327,7 +351,7 @@ fn a_wrong_password_another_user_and_no_password_are_told_and_keep_nothing() {
     world.log_in_with("", &[]).failed(2, "usage");
     assert!(!world.has_login());
     let words = ["iam", "login", "--json", "--account", "123456789012", "--user", "ann"];
-    for url in ["http://example.org:80", "https://localhost:1", "http://localhost:0"] {
+    for url in ["http://example.org:80", "https://localhost:1/path", "http://localhost:0"] {
         keywright(&[&words[..], &["--console-url", url]].concat()).failed(2, "usage");
     }
     let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
@@ -426,6 +450,38 @@ fn a_profile_of_somebody_elses_is_told_before_anybody_signs_in() {
     world.log_in(&["--configure", "ann"]).failed(2, "usage");
     assert_eq!(fs::read_to_string(world.home.path("aws-config")).unwrap(), before);
     assert!(!world.has_login());
+}
+
+#[test]
+fn a_service_behind_tls_is_believed_by_the_certificate_that_was_given() {
+    let mut world = World::secure();
+    assert!(world.iam.url.starts_with("https://localhost:"));
+    let error = world.log_in(&[]).failed(1, "other");
+    assert!(error["message"].as_str().unwrap().contains("certificate"), "{error}");
+    world.log_in(&["--ca-bundle", "/nowhere"]).failed(1, "other");
+    assert!(!world.has_login());
+
+    let bundle = world.home.text("cert.pem");
+    world.log_in(&["--ca-bundle", &bundle, "--configure", "ann"]).ok();
+    let text = fs::read_to_string(world.home.path("aws-config")).unwrap();
+    assert!(text.contains(&format!("\nendpoint_url = {}\n", world.iam.url)), "{text}");
+    assert!(text.contains(&format!("\nca_bundle = {bundle}\n")), "{text}");
+    assert!(text.contains(&format!(" --ca-bundle {bundle} ")), "{text}");
+
+    // The profile is all that another command needs, and the variable is as good as the option.
+    let mut variables = world.variables();
+    let list = ["iam", "devices", "list", "--json", "--profile", "ann"];
+    assert_eq!(keywright_with(&variables, b"", &list).ok()["devices"][0]["type"], "security_key");
+    variables.push(("AWS_CA_BUNDLE", bundle));
+    let enrol =
+        ["iam", "enrol", "red", "--json", "--console-url", &world.iam.url, "--account", &world.iam.account];
+    let second = Key::with(&["--ephemeral", "--touch", "auto"]);
+    let (first, second) = (world.key.device(), second.device());
+    let whom = ["--user", "ann", "--password-fd", "0", "--device", &second, "--proof-device", &first];
+    let input = format!("{PASSWORD}\n");
+    keywright_with(&variables, input.as_bytes(), &[&enrol[..], &whom].concat()).ok();
+    assert_eq!(keywright_with(&variables, b"", &list).ok()["devices"].as_array().unwrap().len(), 2);
+    world.key.end("TERM");
 }
 
 #[test]

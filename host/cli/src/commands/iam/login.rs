@@ -15,11 +15,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use ureq::tls::TlsConfig;
 use zeroize::Zeroizing;
 
 use crate::args::login::{Login, Whom};
 use crate::failure::{Failure, Kind};
 use crate::output::Output;
+use crate::roots;
 use crate::user::User;
 use kept::{Keeping, Kept};
 use profile::Profile;
@@ -79,9 +81,10 @@ fn current(arguments: Login) -> Result<Kept, Failure> {
 
 /// The driver's own sign-in: a grant or the password, and a touch of the key.
 fn tap(arguments: Login, grant: Option<kept::Grant>) -> Result<Kept, Failure> {
+    let tls = believed(&arguments)?;
     let Login { whom, device, pin, password_fd, duration, browser, .. } = arguments;
     let mut user = User::new(pin).at_terminal();
-    let mut service = Service::new(&whom);
+    let mut service = Service::new(&whom, tls);
     let renewed = match &grant {
         Some(grant) => service.begin_with_grant(grant)?,
         None => false,
@@ -99,6 +102,11 @@ fn tap(arguments: Login, grant: Option<kept::Grant>) -> Result<Kept, Failure> {
     // A renewed login has the grant that it began with.
     fresh.grant = fresh.grant.or(grant.filter(|_| renewed));
     Ok(fresh)
+}
+
+/// Whom the service's certificate may be from.
+fn believed(arguments: &Login) -> Result<TlsConfig, Failure> {
+    roots::believed(arguments.roots.bundle(&arguments.whom.url).as_deref())
 }
 
 /// Seconds since 1970.

@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 use super::Enrolled;
 use crate::args::Device;
 use crate::args::aws::Enrol;
+use crate::args::login::ServiceUrl;
 use crate::commands::iam::proof::{Proof, Said};
 use crate::console::{Console, ConsoleError};
 use crate::failure::{Failure, Kind};
@@ -14,6 +15,7 @@ use crate::hidden;
 use crate::interrupt::Interrupt;
 use crate::key::Key;
 use crate::pin::{Descriptors, Source};
+use crate::roots;
 use crate::user::User;
 
 /// Enrols a key. Until the answer of the touched key has been sent, there is nothing that would have to be undone.
@@ -21,9 +23,12 @@ use crate::user::User;
 /// # Errors
 /// As [`super::run`].
 pub(super) fn enrol(arguments: &Enrol) -> Result<Enrolled, Failure> {
-    let url = arguments.console.console_url.as_deref().unwrap_or_default().trim_end_matches('/');
+    let asked = &arguments.console;
+    let url = asked.console_url.as_ref().map(ServiceUrl::console).unwrap_or_default();
     let origin: Origin = url.parse()?;
-    let mut console = Console::new(url);
+    let bundle = asked.console_url.as_ref().and_then(|url| asked.roots.bundle(url));
+    let tls = roots::believed(bundle.as_deref())?;
+    let mut console = Console::new(&url, tls);
     sign_in(&mut console, arguments, &origin)?;
     let name = &arguments.name;
     let options: CreationOptions =
@@ -37,7 +42,7 @@ pub(super) fn enrol(arguments: &Enrol) -> Result<Enrolled, Failure> {
         match console.post("/api/mfa-devices/webauthn", json!({ "name": name, "credential": response })) {
             // It may have been done: the name was free a moment ago.
             Err(ConsoleError::Http(error)) => enrolled(&mut console, name)
-                .map_err(|_| unsure(&error, url))?
+                .map_err(|_| unsure(&error, &url))?
                 .ok_or_else(|| Failure::from(ConsoleError::Http(error)).and(&"nothing was left behind"))?,
             device => device?,
         };

@@ -20,7 +20,7 @@ use zeroize::Zeroizing;
 
 use super::kept::{Grant, Kept};
 use super::{now, service};
-use crate::args::login::{Login, Whom};
+use crate::args::login::Login;
 use crate::failure::{Failure, Kind};
 use crate::interrupt::Interrupt;
 use crate::output::{Foreign, Output};
@@ -44,7 +44,7 @@ pub(super) fn log_in(arguments: &Login) -> Result<Kept, Failure> {
     let mut interrupt = Interrupt::default();
     interrupt.watch();
     let code = callback.wait(&state, &interrupt, Instant::now() + PATIENCE)?;
-    redeem(whom, &callback.uri(), &code, &verifier, arguments.duration)
+    redeem(arguments, &callback.uri(), &code, &verifier)
 }
 
 /// Where the browser brings the code.
@@ -224,11 +224,12 @@ struct AccessToken {
     session_token: Zeroizing<String>,
 }
 
-fn redeem(whom: &Whom, callback: &str, code: &str, verifier: &str, duration: u32) -> Result<Kept, Failure> {
+fn redeem(arguments: &Login, callback: &str, code: &str, verifier: &str) -> Result<Kept, Failure> {
+    let Login { whom, duration, .. } = arguments;
     let url = format!("{}/v1/token", whom.url.api());
     // The code and the credentials go through no proxy.
-    let agent: Agent =
-        Agent::config_builder().http_status_as_error(false).proxy(None).max_redirects(0).build().into();
+    let config = Agent::config_builder().http_status_as_error(false).tls_config(super::believed(arguments)?);
+    let agent: Agent = config.proxy(None).max_redirects(0).build().into();
     let body = json!({
         "clientId": CLIENT, "grantType": "authorization_code", "code": code, "redirectUri": callback,
         "codeVerifier": verifier, "durationSeconds": duration,

@@ -14,7 +14,7 @@ use crate::replace::Replacement;
 /// A profile: what is written of it.
 pub(super) struct Profile {
     name: ProfileName,
-    settings: [(&'static str, String); 3],
+    settings: Vec<(&'static str, String)>,
 }
 
 /// The file with the profile in it, before it is written.
@@ -33,13 +33,13 @@ impl Profile {
                 "this program stands at a path that a profile cannot name: put it into another folder",
             )
         })?;
-        let command: Vec<_> = words(&program, arguments).iter().map(|word| quoted(word)).collect();
+        let bundle = bundle(arguments)?;
+        let command = words(&program, arguments, bundle.as_deref());
+        let command: Vec<_> = command.iter().map(|word| quoted(word)).collect();
         let url = arguments.whom.url.api();
-        let settings = [
-            ("credential_process", command.join(" ")),
-            ("endpoint_url", url),
-            ("region", "us-east-1".to_owned()),
-        ];
+        let mut settings = vec![("credential_process", command.join(" ")), ("endpoint_url", url)];
+        settings.extend(bundle.map(|path| ("ca_bundle", path)));
+        settings.push(("region", "us-east-1".to_owned()));
         Ok(Self { name, settings })
     }
 
@@ -108,7 +108,8 @@ impl Profile {
             return Err("has another credential_process".to_owned());
         }
         let is_ours = |line: &&str| {
-            setting(line).is_some_and(|name| ["credential_process", "endpoint_url"].contains(&name))
+            setting(line)
+                .is_some_and(|name| ["credential_process", "endpoint_url", "ca_bundle"].contains(&name))
         };
         Ok(own.iter().copied().filter(|line| !is_ours(line)).collect())
     }
@@ -143,8 +144,17 @@ impl Prepared {
     }
 }
 
+/// The file of certificates, as both this command and AWS's tools find it from wherever they are run.
+fn bundle(arguments: &Login) -> Result<Option<String>, Failure> {
+    let Some(path) = arguments.roots.bundle(&arguments.whom.url) else { return Ok(None) };
+    let path = fs::canonicalize(&path).map_err(|error| Failure::file(&path, &error))?;
+    let text = path.to_str().filter(|path| !path.contains(char::is_control)).map(str::to_owned);
+    let words = "stands at a path that a profile cannot name: copy it to another";
+    text.map(Some).ok_or_else(|| Failure::usage(format!("{} {words}", path.display())))
+}
+
 /// The command that the profile runs. No secret is in it: a descriptor of now is none later.
-fn words(program: &str, arguments: &Login) -> Vec<String> {
+fn words(program: &str, arguments: &Login, bundle: Option<&str>) -> Vec<String> {
     let whom = &arguments.whom;
     let mut words = vec![program.to_owned(), "iam".to_owned(), "login".to_owned()];
     let mut option = |name: &str, value: String| words.extend([name.to_owned(), value]);
@@ -152,6 +162,9 @@ fn words(program: &str, arguments: &Login) -> Vec<String> {
     option("--account", whom.account.clone());
     option("--user", whom.user.clone());
     option("--duration", arguments.duration.to_string());
+    if let Some(path) = bundle {
+        option("--ca-bundle", path.to_owned());
+    }
     if let Some(device) = &arguments.device.device {
         option("--device", device.to_string());
     }
@@ -215,7 +228,7 @@ mod tests {
             ("endpoint_url", "http://127.0.0.1:1".to_owned()),
             ("region", "us-east-1".to_owned()),
         ];
-        Profile { name: name.parse().unwrap(), settings }
+        Profile { name: name.parse().unwrap(), settings: settings.to_vec() }
     }
 
     const WRITTEN: &str = "[profile ann]\ncredential_process = /bin/keywright iam login --user ann\n\

@@ -3,6 +3,7 @@
 use keywright_host::webauthn::{Origin, RequestOptions};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use ureq::tls::TlsConfig;
 use zeroize::Zeroizing;
 
 use super::kept::{Grant, Kept};
@@ -35,9 +36,9 @@ struct DeviceKind {
 }
 
 impl<'a> Service<'a> {
-    pub(super) fn new(whom: &'a Whom) -> Self {
+    pub(super) fn new(whom: &'a Whom, tls: TlsConfig) -> Self {
         let url = whom.url.console();
-        Self { console: Console::new(&url), url, whom }
+        Self { console: Console::new(&url, tls), url, whom }
     }
 
     /// The first step with a grant; `false` when it has ended, and only the password is left.
