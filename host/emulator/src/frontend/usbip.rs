@@ -218,12 +218,14 @@ fn import(mut stream: TcpStream, exports: &[Export], bus_id: &[u8; BUS_ID]) {
         let _ = stream.write_all(&Operation::Import.reply(OperationStatus::NoDevice));
         return;
     };
-    let Some(_held) = export.hold.take(&stream) else {
+    let Some(held) = export.hold.take(&stream) else {
         let _ = stream.write_all(&Operation::Import.reply(OperationStatus::Busy));
         return;
     };
     // To the host the key is plugged in now, and powers up. One that was unplugged is not there.
     if !export.handle.command(Command::PowerCycle).is_ok_and(|outcome| outcome.changed) {
+        // Before the answer: whoever has it finds the key free.
+        drop(held);
         let _ = stream.write_all(&Operation::Import.reply(OperationStatus::NoDevice));
         return;
     }
