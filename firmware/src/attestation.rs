@@ -7,7 +7,7 @@ use keywright_common::status::Status;
 use rand_core::CryptoRng;
 
 use crate::credential::SigningKey;
-use crate::crypto::{Es256Key, Signature};
+use crate::crypto::{Es256Key, Prepared, Signature};
 use crate::identity::{Attestation, Batch};
 
 /// The certificate of a U2F registration, in DER.
@@ -29,10 +29,25 @@ impl Certificate {
 }
 
 impl Attestation {
+    /// Does what takes long of signing for the credential with `key`, where that can be done ahead.
+    pub(crate) fn prepare(
+        &self,
+        key: &SigningKey,
+        signed: &[&[u8]],
+        random: &mut impl CryptoRng,
+    ) -> Option<Prepared> {
+        match self {
+            Self::None => None,
+            Self::PackedSelf => key.prepare(signed, random),
+            Self::Packed(batch) => batch.signing_key()?.prepare(signed, random),
+        }
+    }
+
     /// Writes the members `fmt`, `authData` and `attStmt` of makeCredential's response for the credential with `key`.
     pub(crate) fn write(
         &self,
         key: &SigningKey,
+        prepared: Option<Prepared>,
         auth_data: &[u8],
         client_data_hash: &[u8; 32],
         random: &mut impl CryptoRng,
@@ -44,12 +59,12 @@ impl Attestation {
         match self {
             Self::None => drop(out.map(0)?),
             Self::PackedSelf => {
-                let (algorithm, signature) = (key.algorithm().0, key.sign(&signed, random));
+                let (algorithm, signature) = (key.algorithm().0, key.finish(prepared, &signed, random));
                 out.map(2)?.text("alg")?.integer(algorithm)?.text("sig")?.bytes(&signature)?;
             }
             Self::Packed(batch) => {
                 let key = batch.signing_key().ok_or(Status::OTHER)?;
-                let (algorithm, signature) = (key.algorithm().0, key.sign(&signed, random));
+                let (algorithm, signature) = (key.algorithm().0, key.finish(prepared, &signed, random));
                 out.map(3)?.text("alg")?.integer(algorithm)?.text("sig")?.bytes(&signature)?;
                 out.text("x5c")?.array(batch.chain.len())?;
                 for certificate in batch.chain {

@@ -64,6 +64,8 @@ struct Pending<B> {
     waits_since: Option<Instant>,
     /// Whether the user has touched the key for it.
     touched: Grant,
+    /// Whether what can be done ahead was.
+    is_prepared: bool,
 }
 
 /// What commands act on.
@@ -139,6 +141,23 @@ where
         self.pending.is_none() && matches!(self.core.store.recycle_step(), Ok(Recycling::More))
     }
 
+    /// Whether [`Authenticator::prepare`] has something to do.
+    pub fn can_prepare(&self) -> bool {
+        self.pending.as_ref().is_some_and(Pending::is_to_be_prepared)
+    }
+
+    /// Does ahead what the request that waits for the user will take longest for: after the touch, little is left. Touches,
+    /// requests and cancellations that are there already go first.
+    pub fn prepare(&mut self) {
+        let Some(pending) = self.pending.as_mut().filter(|pending| pending.is_to_be_prepared()) else {
+            return;
+        };
+        pending.is_prepared = true;
+        let parameters = pending.request.message.as_slice().get(1..).unwrap_or_default();
+        // What fails now fails again when it is due, and is answered then.
+        let _ = ctap2::prepare(&mut self.core, &mut pending.plan, parameters);
+    }
+
     /// The user declined. `None` if nothing waits for an answer.
     pub fn decline(&mut self, now: Instant) -> Option<Progress<B>> {
         self.presence.clear();
@@ -202,13 +221,14 @@ where
         match next {
             Ok(Next::Wait(plan)) => {
                 let waits_since = Some(self.core.state.now);
-                self.pending = Some(Pending { request, plan, waits_since, touched: Grant::NONE });
+                self.pending =
+                    Some(Pending { request, plan, waits_since, touched: Grant::NONE, is_prepared: false });
                 // From now on a touch is for this request, and one that was for U2F must not become it.
                 self.presence.clear();
                 Progress::TouchWanted(Touch::Press)
             }
             Ok(Next::Work(plan)) => {
-                self.pending = Some(Pending { request, plan, waits_since: None, touched });
+                self.pending = Some(Pending { request, plan, waits_since: None, touched, is_prepared: true });
                 Progress::Working
             }
             Ok(Next::Done) => {
@@ -251,6 +271,10 @@ impl<B> Pending<B> {
     /// Whether a touch at `now` is for this request.
     fn takes_touch(&self, now: Instant) -> bool {
         self.waits_since.is_some_and(|since| since <= now) && self.deadline().is_some_and(|due| now < due)
+    }
+
+    fn is_to_be_prepared(&self) -> bool {
+        self.waits_since.is_some() && !self.is_prepared
     }
 
     /// Until when the user may act.

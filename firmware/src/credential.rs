@@ -9,7 +9,7 @@ use keywright_common::ctap2::extensions::CredProtect;
 use rand_core::CryptoRng;
 
 use crate::crypto::seal::{OVERHEAD, SealingKey};
-use crate::crypto::{EdDsaKey, Es256Key, Secret, Signature, hmac_sha256, sha256};
+use crate::crypto::{EdDsaKey, Es256Key, Prepared, Secret, Signature, hmac_sha256, sha256};
 use crate::store::{CredentialId, DeviceSecret};
 
 /// Bytes of a credential id.
@@ -138,12 +138,33 @@ impl SigningKey {
 
     /// Signs `parts`, one after the other.
     pub(crate) fn sign(&self, parts: &[&[u8]], random: &mut impl CryptoRng) -> Signature {
-        let mut entropy = zeroize::Zeroizing::new([0; 32]);
-        random.fill_bytes(&mut *entropy);
+        let entropy = Secret::random(random);
         match self {
-            Self::Es256(key) => key.sign(&sha256(parts), &entropy),
-            Self::EdDsa(key) => key.sign(parts, &entropy),
+            Self::Es256(key) => key.sign(&sha256(parts), entropy.expose()),
+            Self::EdDsa(key) => key.sign(parts, entropy.expose()),
         }
+    }
+
+    /// Does what takes long of signing `parts`, where that can be done ahead: EdDSA's nonce is a hash of everything.
+    pub(crate) fn prepare(&self, parts: &[&[u8]], random: &mut impl CryptoRng) -> Option<Prepared> {
+        match self {
+            Self::Es256(key) => key.prepare(&sha256(parts), Secret::random(random).expose()),
+            Self::EdDsa(_) => None,
+        }
+    }
+
+    /// Signs `parts` with what was prepared for them; if nothing was, or for others, from the start.
+    pub(crate) fn finish(
+        &self,
+        prepared: Option<Prepared>,
+        parts: &[&[u8]],
+        random: &mut impl CryptoRng,
+    ) -> Signature {
+        let finished = match self {
+            Self::Es256(key) => prepared.and_then(|prepared| key.finish(prepared, &sha256(parts))),
+            Self::EdDsa(_) => None,
+        };
+        finished.unwrap_or_else(|| self.sign(parts, random))
     }
 }
 

@@ -17,7 +17,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 pub(crate) use cbc::AesCbc;
 pub(crate) use ecdh::KeyAgreementKey;
 pub(crate) use eddsa::EdDsaKey;
-pub(crate) use es256::Es256Key;
+pub(crate) use es256::{Es256Key, Prepared};
 pub(crate) use mac::{are_equal, hkdf_sha256, hmac_sha256};
 
 /// A signature in the form in which WebAuthn carries it: ASN.1 DER for ES256, 64 bytes for EdDSA.

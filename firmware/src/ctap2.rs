@@ -1,7 +1,8 @@
 //! The CTAP2 commands: one file each, and the two tables that lead to them.
 //!
 //! A command that needs presence is two functions. `check` reads the store and decides; it returns a plan and can write
-//! nothing. `act` carries the plan out when the user has touched the key.
+//! nothing. `act` carries the plan out when the user has touched the key. Where `act` takes long there is a third:
+//! `prepare` does of it, while the user is waited for, what gives nothing to anybody and changes nothing.
 
 mod client_pin;
 mod credential_management;
@@ -91,6 +92,19 @@ pub(crate) fn start<F: NorFlash, R: CryptoRng>(
     }
 }
 
+/// Does what takes long of carrying out a plan, where that can be done ahead.
+pub(crate) fn prepare<F: NorFlash, R: CryptoRng>(
+    core: &mut Core<F, R>,
+    plan: &mut Plan,
+    parameters: &[u8],
+) -> Result<(), Status> {
+    match plan {
+        Plan::MakeCredential(plan) => make_credential::prepare(core, plan, parameters),
+        Plan::GetAssertion(plan) => get_assertion::prepare(core, plan, parameters),
+        Plan::Answer(_) | Plan::Selection | Plan::Reset => Ok(()),
+    }
+}
+
 /// Carries out what a command has planned; `touched` is granted if the user was there for it.
 pub(crate) fn act<F: NorFlash, R: CryptoRng>(
     core: &mut Core<F, R>,
@@ -140,7 +154,7 @@ mod tests {
     fn a_plan_stays_within_its_budget() {
         let (plan, state) = (size_of::<Plan>(), size_of::<State>());
         std::println!("Plan: {plan} bytes; State: {state} bytes");
-        assert!(plan <= 256, "{plan}");
+        assert!(plan <= 512, "{plan}");
         assert!(state <= 1024, "{state}");
     }
 }

@@ -71,6 +71,11 @@ where
         !self.device.is_busy() && self.authenticator.idle()
     }
 
+    /// Does ahead what the request that waits for the user will take longest for.
+    pub fn prepare(&mut self) {
+        self.authenticator.prepare();
+    }
+
     /// The user touched the key.
     pub fn touch(&mut self, now: Instant) {
         let progress = self.authenticator.touch(now);

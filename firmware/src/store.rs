@@ -147,8 +147,7 @@ impl<F: NorFlash, const N: usize> Store<F, N> {
     ///
     /// [`StoreError::Flash`], [`StoreError::Full`] after 2^32 signatures, the fault of the store: no counter was given.
     pub fn next_sign_count(&mut self) -> Result<u32, StoreError> {
-        self.key()?;
-        let next = self.sign_count.checked_add(1).ok_or(StoreError::Full)?;
+        let next = self.coming_sign_count()?;
         if next > self.sign_count_bound {
             let bound = next.saturating_add(SIGN_COUNTS_A_WRITE - 1);
             self.write(Key::SIGN_COUNT, &[], &bound.to_le_bytes())?;
@@ -156,6 +155,16 @@ impl<F: NorFlash, const N: usize> Store<F, N> {
         }
         self.sign_count = next;
         Ok(next)
+    }
+
+    /// What [`Store::next_sign_count`] will give, if nothing comes between.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Full`] after 2^32 signatures, the fault of the store.
+    pub fn coming_sign_count(&self) -> Result<u32, StoreError> {
+        self.key()?;
+        self.sign_count.checked_add(1).ok_or(StoreError::Full)
     }
 
     /// Stores a credential as the newest. It replaces the one of the same RP and user id, if there is one, at once.

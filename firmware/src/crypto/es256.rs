@@ -3,14 +3,17 @@
 use keywright_common::cose::PublicKey;
 use p256::ecdsa::Signature as Scalars;
 use p256::elliptic_curve::Curve;
+use p256::elliptic_curve::bigint::Odd;
 use p256::elliptic_curve::ops::{Invert, Reduce};
 use p256::elliptic_curve::point::AffineCoordinates;
-use p256::{FieldBytes, NistP256, NonZeroScalar, Scalar};
+use p256::{FieldBytes, NistP256, NonZeroScalar, Scalar, U256};
 use rand_core::CryptoRng;
 use rfc6979::KGenerator;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::{Secret, Signature, base_point};
+
+type Nonces = KGenerator<'static, sha2::Sha256, U256>;
 
 /// A private key: the scalar alone, since signing needs nothing else.
 pub(crate) struct Es256Key(NonZeroScalar);
@@ -37,32 +40,70 @@ impl Es256Key {
         PublicKey::Es256 { x, y }
     }
 
-    /// Signs a digest. The nonce is RFC 6979's with `entropy` added (§3.6): deterministic if the entropy fails, and not
-    /// the same twice if the digest is, so that a fault cannot be compared.
+    /// Signs a digest.
     pub(crate) fn sign(&self, digest: &[u8; 32], entropy: &[u8; 32]) -> Signature {
-        let order = NistP256::ORDER.get();
-        let mut nonces = KGenerator::<sha2::Sha256, _>::new(&self.0.to_bytes(), digest, entropy, &order);
+        let mut nonces = self.nonces(digest, entropy);
         loop {
-            let mut nonce = FieldBytes::default();
-            nonces.fill_next_k(&mut nonce);
-            let signature = NonZeroScalar::from_repr(nonce).into_option().and_then(|mut k| {
-                let signature = self.sign_with(k, digest);
-                k.zeroize();
-                signature
-            });
-            nonce.zeroize();
-            if let Some(signature) = signature {
-                return der(&signature);
+            if let Some(signature) =
+                next(&mut nonces, digest).and_then(|prepared| self.finish(prepared, digest))
+            {
+                return signature;
             }
         }
     }
 
-    /// ECDSA's signature generation (FIPS 186-5 §6.4.1 steps 5 to 10); `None` if r or s is zero.
-    fn sign_with(&self, k: NonZeroScalar, digest: &[u8; 32]) -> Option<Scalars> {
-        let r = reduce(&base_point::multiply(&k).x());
-        let s = *Invert::invert(&k) * (reduce(&(*digest).into()) + r * *self.0);
-        Scalars::from_scalars(r, s).ok()
+    /// Does what takes long of signing a digest. `None` for one nonce in 2^128.
+    pub(crate) fn prepare(&self, digest: &[u8; 32], entropy: &[u8; 32]) -> Option<Prepared> {
+        next(&mut self.nonces(digest, entropy), digest)
     }
+
+    /// Signs with what was prepared (FIPS 186-5 §6.4.1 steps 8 to 11). `None` if that was for another digest: a nonce is
+    /// good for one.
+    pub(crate) fn finish(&self, prepared: Prepared, digest: &[u8; 32]) -> Option<Signature> {
+        if prepared.digest != *digest {
+            return None;
+        }
+        let s = prepared.inverse * (reduce(&(*digest).into()) + prepared.r * *self.0);
+        Scalars::from_scalars(prepared.r, s).ok().map(|scalars| der(&scalars))
+    }
+
+    /// The nonces are RFC 6979's with `entropy` added (§3.6): deterministic if the entropy fails, and not the same twice if
+    /// the digest is, so that a fault cannot be compared.
+    fn nonces(&self, digest: &[u8; 32], entropy: &[u8; 32]) -> Nonces {
+        Nonces::new(&self.0.to_bytes(), digest, entropy, ORDER.as_ref())
+    }
+}
+
+/// The nonce of a signature, as far as the digest has no part in it: r, and the inverse of k.
+///
+/// It is bound to the digest all the same. Used for a second one, it would give the private key away.
+pub(crate) struct Prepared {
+    digest: [u8; 32],
+    r: Scalar,
+    inverse: Scalar,
+}
+
+impl Drop for Prepared {
+    fn drop(&mut self) {
+        self.r.zeroize();
+        self.inverse.zeroize();
+    }
+}
+
+impl ZeroizeOnDrop for Prepared {}
+
+/// Steps 4 to 7 with the next nonce.
+fn next(nonces: &mut Nonces, digest: &[u8; 32]) -> Option<Prepared> {
+    let mut nonce = FieldBytes::default();
+    nonces.fill_next_k(&mut nonce);
+    let prepared = NonZeroScalar::from_repr(nonce).into_option().map(|mut k| {
+        let r = reduce(&base_point::multiply(&k).x());
+        let inverse = *Invert::invert(&k);
+        k.zeroize();
+        Prepared { digest: *digest, r, inverse }
+    });
+    nonce.zeroize();
+    prepared
 }
 
 impl Drop for Es256Key {
@@ -106,6 +147,9 @@ fn der(signature: &Scalars) -> Signature {
     sequence
 }
 
+/// Of the base point.
+static ORDER: Odd<U256> = NistP256::ORDER;
+
 #[cfg(test)]
 mod tests {
     use p256::ecdsa::signature::hazmat::PrehashVerifier;
@@ -137,6 +181,18 @@ mod tests {
         for signature in [first, second] {
             let (r, s) = split(&signature);
             verifier.verify_prehash(&[1; 32], &Verifiable::from_scalars(r, s).unwrap()).unwrap();
+        }
+    }
+
+    #[test]
+    fn g30_what_was_prepared_signs_its_own_digest_and_no_other() {
+        let key = Es256Key::from_secret(&Secret::new([7; 32])).unwrap();
+        let prepared = || key.prepare(&[1; 32], &[2; 32]).unwrap();
+        assert_eq!(key.finish(prepared(), &[1; 32]), Some(key.sign(&[1; 32], &[2; 32])));
+        for bit in 0..256 {
+            let mut digest = [1; 32];
+            digest[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(key.finish(prepared(), &digest), None);
         }
     }
 

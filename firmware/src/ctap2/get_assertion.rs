@@ -16,7 +16,7 @@ use super::pin_uv_auth_param::Verification;
 use super::{Next, Plan as AnyPlan};
 use crate::authenticator::Core;
 use crate::credential::CredentialSource;
-use crate::crypto::sha256;
+use crate::crypto::{Prepared, sha256};
 use crate::decision::Grant;
 use crate::lookup::{self, Named};
 use crate::state::{State, Turn};
@@ -30,6 +30,7 @@ pub(crate) struct Plan {
     flags: u8,
     /// How many credentials the platform may ask for, this one among them.
     count: usize,
+    prepared: Option<Prepared>,
 }
 
 impl Plan {
@@ -79,7 +80,8 @@ fn check<F: NorFlash>(
         return Ok(AnyPlan::Answer(Status::NO_CREDENTIALS));
     };
     let present = if request.options.up == Some(false) { 0 } else { flag::UP };
-    Ok(AnyPlan::GetAssertion(Plan { id, credential, rp_id_hash, flags: present | verified, count }))
+    let flags = present | verified;
+    Ok(AnyPlan::GetAssertion(Plan { id, credential, rp_id_hash, flags, count, prepared: None }))
 }
 
 /// §6.2.2 step 4.
@@ -126,6 +128,25 @@ fn find<F: NorFlash>(
     Ok(Some((credential.id, named, count)))
 }
 
+/// What will be signed is known before the touch, unless hmac-secret adds to it.
+pub(super) fn prepare<F: NorFlash, R: CryptoRng>(
+    core: &mut Core<F, R>,
+    plan: &mut Plan,
+    parameters: &[u8],
+) -> Result<(), Status> {
+    let request = Request::parse(parameters)?;
+    if AssertionInputs::read(request.extensions)?.hmac_secret.is_some() {
+        return Ok(());
+    }
+    let key = plan.credential.source.signing_key().ok_or(Status::OTHER)?;
+    let mut auth_data = [0; FIXED_LENGTH];
+    let sign_count = core.store.coming_sign_count()?;
+    let Plan { rp_id_hash, flags, .. } = *plan;
+    Fixed { rp_id_hash, flags, sign_count }.encode(&mut Encoder::new(&mut auth_data))?;
+    plan.prepared = key.prepare(&[&auth_data, request.client_data_hash], &mut core.random);
+    Ok(())
+}
+
 pub(super) fn act<F: NorFlash, R: CryptoRng>(
     core: &mut Core<F, R>,
     plan: Plan,
@@ -133,15 +154,15 @@ pub(super) fn act<F: NorFlash, R: CryptoRng>(
     out: &mut Encoder<'_>,
 ) -> Result<Next, Status> {
     let request = Request::parse(parameters)?;
-    let Plan { id, credential: Named { source, number }, rp_id_hash, flags, count } = plan;
+    let Plan { id, credential: Named { source, number }, rp_id_hash, flags, count, prepared } = plan;
     if flags & flag::UP != 0 {
         // Step 9.4: what the user confirmed serves this request and no other.
         core.state.pin_uv_auth.end_verification();
     }
     let salts = open_salts(core, &request)?;
     let client_data_hash = request.client_data_hash;
-    let assertion = Assertion { id, source, number, rp_id_hash, client_data_hash, flags };
-    write(core, &assertion, salts.as_ref(), Some(count).filter(|count| *count > 1), out)?;
+    let assertion = Assertion { id, source, number, rp_id_hash, client_data_hash, flags, prepared };
+    write(core, assertion, salts.as_ref(), Some(count).filter(|count| *count > 1), out)?;
     core.state.assertions = number.filter(|_| count > 1).map(|last| Assertions {
         turn: Turn::of(&core.state),
         rp_id_hash,
@@ -173,34 +194,35 @@ pub(super) struct Assertion<'a> {
     pub(super) rp_id_hash: [u8; 32],
     pub(super) client_data_hash: &'a [u8; 32],
     pub(super) flags: u8,
+    pub(super) prepared: Option<Prepared>,
 }
 
 /// §6.2.2 steps 10 to 13: signs, and writes the response.
 pub(super) fn write<F: NorFlash, R: CryptoRng>(
     core: &mut Core<F, R>,
-    assertion: &Assertion<'_>,
+    assertion: Assertion<'_>,
     salts: Option<&Salts>,
     number_of_credentials: Option<usize>,
     out: &mut Encoder<'_>,
 ) -> Result<(), Status> {
-    let Assertion { id, source, number, rp_id_hash, client_data_hash, flags } = assertion;
+    let Assertion { id, source, number, rp_id_hash, client_data_hash, flags, prepared } = assertion;
     let is_user_verified = flags & flag::UV != 0;
-    let user = user_of(core, *number)?;
+    let user = user_of(core, number)?;
     let key = source.signing_key().ok_or(Status::OTHER)?;
     let sign_count = core.store.next_sign_count()?;
 
     let mut buffer = [0; MAX_AUTH_DATA];
     let mut auth_data = Encoder::new(&mut buffer);
     let flags = flags | if salts.is_some() { flag::ED } else { 0 };
-    Fixed { rp_id_hash: *rp_id_hash, flags, sign_count }.encode(&mut auth_data)?;
+    Fixed { rp_id_hash, flags, sign_count }.encode(&mut auth_data)?;
     if let Some(salts) = salts {
         let output = salts.output(&source.cred_random(is_user_verified), &mut core.random);
         extensions::encode_assertion_outputs(&output.ok_or(Status::OTHER)?, &mut auth_data)?;
     }
-    let signature = key.sign(&[auth_data.written(), *client_data_hash], &mut core.random);
+    let signature = key.finish(prepared, &[auth_data.written(), client_data_hash], &mut core.random);
 
     out.map(3 + usize::from(user.is_some()) + usize::from(number_of_credentials.is_some()))?;
-    out.integer(CREDENTIAL)?.map(2)?.text("id")?.bytes(id)?.text("type")?.text(PUBLIC_KEY)?;
+    out.integer(CREDENTIAL)?.map(2)?.text("id")?.bytes(&id)?.text("type")?.text(PUBLIC_KEY)?;
     out.integer(AUTH_DATA)?.bytes(auth_data.written())?.integer(SIGNATURE)?.bytes(&signature)?;
     if let Some(user) = &user {
         out.integer(USER)?;

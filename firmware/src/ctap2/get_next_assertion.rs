@@ -36,9 +36,10 @@ pub(super) fn run<F: NorFlash, R: CryptoRng>(
     let mine = core.state.assertions.take().filter(|found| found.turn.is_taken_by(&core.state));
     let mut assertions = mine.filter(|found| found.left > 0).ok_or(Status::NOT_ALLOWED)?;
     let assertion = next(&core.state, &mut core.store.reading(), &assertions)?;
-    write(core, &assertion, assertions.salts.as_ref(), None, out)?;
+    let number = assertion.number.ok_or(Status::OTHER)?;
+    write(core, assertion, assertions.salts.as_ref(), None, out)?;
 
-    assertions.last = assertion.number.ok_or(Status::OTHER)?;
+    assertions.last = number;
     assertions.left = assertions.left.saturating_sub(1);
     assertions.turn = Turn::of(&core.state);
     core.state.assertions = Some(assertions);
@@ -61,5 +62,6 @@ fn next<'a, F: NorFlash>(
         rp_id_hash: *rp_id_hash,
         client_data_hash,
         flags: *flags,
+        prepared: None,
     })
 }

@@ -3,7 +3,7 @@
 use embedded_storage::nor_flash::NorFlash;
 use keywright_common::auth_data::{Fixed, encode_attested_credential, flag};
 use keywright_common::cbor::Encoder;
-use keywright_common::cose::Algorithm;
+use keywright_common::cose::{Algorithm, PublicKey};
 use keywright_common::ctap2::client_pin::Permissions;
 use keywright_common::ctap2::extensions::CreationInputs;
 use keywright_common::ctap2::make_credential::Request;
@@ -14,7 +14,7 @@ use super::pin_uv_auth_param::Verification;
 use super::{Next, extensions};
 use crate::authenticator::Core;
 use crate::credential::{CredentialSource, Policy};
-use crate::crypto::sha256;
+use crate::crypto::{Prepared, sha256};
 use crate::lookup;
 use crate::state::State;
 use crate::store::{self, Credential, CredentialId, Reading, User};
@@ -26,6 +26,15 @@ pub(crate) struct Plan {
     extensions: CreationInputs,
     flags: u8,
     discoverable: bool,
+    made: Option<Made>,
+}
+
+/// A credential that nobody has yet.
+struct Made {
+    source: CredentialSource,
+    id: CredentialId,
+    public_key: PublicKey,
+    prepared: Option<Prepared>,
 }
 
 pub(super) fn start<F: NorFlash, R>(core: &mut Core<F, R>, parameters: &[u8]) -> Result<Next, Status> {
@@ -60,7 +69,14 @@ fn check<F: NorFlash>(
         return Ok(super::Plan::Answer(Status::CREDENTIAL_EXCLUDED));
     }
     let flags = flag::UP | verified;
-    Ok(super::Plan::MakeCredential(Plan { algorithm, rp_id_hash, extensions, flags, discoverable }))
+    Ok(super::Plan::MakeCredential(Plan {
+        algorithm,
+        rp_id_hash,
+        extensions,
+        flags,
+        discoverable,
+        made: None,
+    }))
 }
 
 /// §6.1.2 step 3: the first algorithm of the request that is supported.
@@ -98,9 +114,27 @@ fn holds_excluded<F: NorFlash>(
     Ok(lookup::first_named(state, store, rp_id_hash, list.ids(), is_user_verified)?.is_some())
 }
 
+pub(super) fn prepare<F: NorFlash, R: CryptoRng>(
+    core: &mut Core<F, R>,
+    plan: &mut Plan,
+    parameters: &[u8],
+) -> Result<(), Status> {
+    let request = Request::parse(parameters)?;
+    let Core { state, store, random } = core;
+    let mut made = Made::new(plan, state, random)?;
+    let mut buffer = [0; MAX_AUTH_DATA];
+    let mut auth_data = Encoder::new(&mut buffer);
+    encode(plan, &made, state, store.coming_sign_count()?, &mut auth_data)?;
+    let key = made.source.signing_key().ok_or(Status::OTHER)?;
+    let signed = [auth_data.written(), request.client_data_hash];
+    made.prepared = state.identity.attestation.prepare(&key, &signed, random);
+    plan.made = Some(made);
+    Ok(())
+}
+
 pub(super) fn act<F: NorFlash, R: CryptoRng>(
     core: &mut Core<F, R>,
-    plan: Plan,
+    mut plan: Plan,
     parameters: &[u8],
     out: &mut Encoder<'_>,
 ) -> Result<Next, Status> {
@@ -108,47 +142,66 @@ pub(super) fn act<F: NorFlash, R: CryptoRng>(
     // Step 14.4: what the user confirmed serves this request and no other.
     core.state.pin_uv_auth.end_verification();
     let Core { state, store, random } = core;
-    let cred_protect = plan.extensions.cred_protect.unwrap_or_default();
-    let policy = Policy { discoverable: plan.discoverable, cred_protect };
-    let source = CredentialSource::generate(plan.algorithm, policy, random);
-    let id = source.wrap(state.credential_key()?, &plan.rp_id_hash, random).ok_or(Status::OTHER)?;
-    let key = source.signing_key().ok_or(Status::OTHER)?;
-    let sign_count = store.next_sign_count()?;
-
+    let made = match plan.made.take() {
+        Some(made) => made,
+        None => Made::new(&plan, state, random)?,
+    };
     let mut buffer = [0; MAX_AUTH_DATA];
     let mut auth_data = Encoder::new(&mut buffer);
-    let has_outputs = extensions::creation_outputs(plan.extensions) > 0;
-    let flags = plan.flags | flag::AT | if has_outputs { flag::ED } else { 0 };
-    Fixed { rp_id_hash: plan.rp_id_hash, flags, sign_count }.encode(&mut auth_data)?;
-    encode_attested_credential(&state.identity.aaguid, &id, &key.public_key(), &mut auth_data)?;
-    extensions::encode_creation_outputs(plan.extensions, &mut auth_data)?;
+    encode(&plan, &made, state, store.next_sign_count()?, &mut auth_data)?;
 
     out.map(3)?;
+    let key = made.source.signing_key().ok_or(Status::OTHER)?;
     let attestation = &state.identity.attestation;
-    attestation.write(&key, auth_data.written(), request.client_data_hash, random, out)?;
+    attestation.write(&key, made.prepared, auth_data.written(), request.client_data_hash, random, out)?;
     if plan.discoverable {
         // Last, so that nothing that fails leaves a record behind (G15).
-        store.put_credential(&record(&request, plan.rp_id_hash, id, policy, plan.algorithm)?)?;
+        store.put_credential(&record(&request, &plan, made.id)?)?;
     }
     Ok(Next::Done)
 }
 
+impl Made {
+    fn new(plan: &Plan, state: &State, random: &mut impl CryptoRng) -> Result<Self, Status> {
+        let source = CredentialSource::generate(plan.algorithm, plan.policy(), random);
+        let id = source.wrap(state.credential_key()?, &plan.rp_id_hash, random).ok_or(Status::OTHER)?;
+        let public_key = source.signing_key().ok_or(Status::OTHER)?.public_key();
+        Ok(Self { source, id, public_key, prepared: None })
+    }
+}
+
+impl Plan {
+    fn policy(&self) -> Policy {
+        let cred_protect = self.extensions.cred_protect.unwrap_or_default();
+        Policy { discoverable: self.discoverable, cred_protect }
+    }
+}
+
+/// The authenticator data of a new credential.
+fn encode(
+    plan: &Plan,
+    made: &Made,
+    state: &State,
+    sign_count: u32,
+    auth_data: &mut Encoder<'_>,
+) -> Result<(), Status> {
+    let has_outputs = extensions::creation_outputs(plan.extensions) > 0;
+    let flags = plan.flags | flag::AT | if has_outputs { flag::ED } else { 0 };
+    Fixed { rp_id_hash: plan.rp_id_hash, flags, sign_count }.encode(auth_data)?;
+    encode_attested_credential(&state.identity.aaguid, &made.id, &made.public_key, auth_data)?;
+    Ok(extensions::encode_creation_outputs(plan.extensions, auth_data)?)
+}
+
 /// What the store keeps of a discoverable credential.
-fn record(
-    request: &Request<'_>,
-    rp_id_hash: [u8; 32],
-    id: CredentialId,
-    policy: Policy,
-    algorithm: Algorithm,
-) -> Result<Credential, Status> {
+fn record(request: &Request<'_>, plan: &Plan, id: CredentialId) -> Result<Credential, Status> {
     Ok(Credential {
         id,
-        rp_id_hash,
+        rp_id_hash: plan.rp_id_hash,
         rp_id: store::truncated(request.rp.id),
         rp_name: request.rp.name.map(store::truncated),
         user: User::try_from(&request.user)?,
-        cred_protect: policy.cred_protect.level(),
-        algorithm: algorithm.0,
+        cred_protect: plan.policy().cred_protect.level(),
+        algorithm: plan.algorithm.0,
     })
 }
 

@@ -217,11 +217,14 @@ impl VirtualKey {
                 self.send(peer, &report)?;
             }
         }
-        self.make_room()
+        self.work_ahead()
     }
 
-    /// Room for what is written next is made when nobody waits for it.
-    fn make_room(&mut self) -> Result<(), Error> {
+    /// What can be done while only the user is waited for, or nobody: room for what is written next, above all.
+    fn work_ahead(&mut self) -> Result<(), Error> {
+        if let Some(plugged) = &mut self.plugged {
+            plugged.key.prepare();
+        }
         while self.plugged.as_mut().is_some_and(|plugged| plugged.key.idle()) {}
         Ok(self.flash.commit()?)
     }

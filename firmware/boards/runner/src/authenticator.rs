@@ -24,7 +24,12 @@ pub async fn run<F: NorFlash, R: CryptoRng>(
             wanted_touch: authenticator.wanted_touch(),
             is_faulty: authenticator.fault().is_some(),
         });
-        let timeout = Timer::at(due(authenticator.poll_timeout(), idleness));
+        let due = if authenticator.can_prepare() {
+            embassy_time::Instant::now()
+        } else {
+            due(authenticator.poll_timeout(), idleness)
+        };
+        let timeout = Timer::at(due);
         // A touch is looked at before a request: what was pressed before cannot be meant for what came after. A request
         // is looked at before a cancellation, which would else not meet the request it is for.
         let event =
@@ -42,6 +47,10 @@ pub async fn run<F: NorFlash, R: CryptoRng>(
             Either4::Third(_) => None,
             Either4::Fourth(()) if authenticator.poll_timeout().is_some_and(|due| due <= now()) => {
                 authenticator.handle_timeout(now())
+            }
+            Either4::Fourth(()) if authenticator.can_prepare() => {
+                authenticator.prepare();
+                None
             }
             Either4::Fourth(()) => {
                 idleness = idleness.spend(|| authenticator.idle(), &mut rest);
