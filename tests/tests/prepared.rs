@@ -44,7 +44,7 @@ fn counter(creation: &Value, response: &Value) -> u32 {
 }
 
 #[test]
-fn g12_what_was_prepared_waits_for_the_touch_and_is_nothing_without_it() {
+fn g07_what_was_prepared_waits_for_the_touch_and_is_nothing_without_it() {
     for touched in [false, true] {
         let mut key = Simulation::new();
         let before = key.flash.content();
