@@ -29,6 +29,8 @@ pub(crate) struct Proven {
     pub(crate) user: User,
     pub(crate) first: FirstFactor,
     pub(crate) proof: Proof,
+    /// Of the user's password at that time: a code that was granted before it was changed gives nothing after.
+    password: Option<String>,
 }
 
 /// What the command line is given.
@@ -74,19 +76,25 @@ impl Iam {
             Refusal::denied(text)
         })?;
         let proof = Proof { serial, at: caller.since };
-        Ok(Proven { user: caller.user.clone(), first: caller.first.clone(), proof })
+        let password = self.store.transaction(|tx| password_mark(tx, &caller.user))?;
+        Ok(Proven { user: caller.user.clone(), first: caller.first.clone(), proof, password })
     }
 
     /// Credentials for someone who signed in with MFA.
     pub(crate) fn log_in_as(&self, proven: &Proven, seconds: Option<i64>) -> Result<Login, Refusal> {
-        let Proven { user, proof, .. } = proven;
+        let Proven { user, proof, password, .. } = proven;
         let seconds = seconds.unwrap_or(USUAL);
         if !(SHORTEST..=LONGEST).contains(&seconds) {
             let text =
                 format!("Credentials live {SHORTEST} to {LONGEST} seconds. Ask for a duration of these.");
             return Err(Refusal::invalid(text));
         }
-        let device = self.store.transaction(|tx| devices::require(tx, user, &proof.serial))?;
+        let device = self.store.transaction(|tx| {
+            if password_mark(tx, user)? != *password {
+                return Err(ended());
+            }
+            devices::require(tx, user, &proof.serial)
+        })?;
         let expires = self.now().saturating_add(seconds);
         let session = Session::new(user.id, None, Some(proof.clone()), expires)?;
         let credentials = session.seal(&self.store.sealer)?;
@@ -97,11 +105,11 @@ impl Iam {
 
     /// A grant for a sign-in with a password and a key: one that began with a grant makes no other, or it would never end.
     fn grant(&self, proven: &Proven, device: &Device) -> Result<Option<Granted>, Refusal> {
-        let Proven { user, first, proof } = proven;
+        let Proven { user, first, proof, password } = proven;
         if *first != FirstFactor::Password || device.kind != Kind::Webauthn {
             return Ok(None);
         }
-        let Some(password) = self.store.transaction(|tx| password_mark(tx, user))? else { return Ok(None) };
+        let Some(password) = password.clone() else { return Ok(None) };
         let expires = proof.at.saturating_add(GRANTED);
         let grant = Grant { user: user.id, key: device.serial.clone(), password, expires };
         let json = serde_json::to_vec(&grant).map_err(Refusal::failure)?;

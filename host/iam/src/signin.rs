@@ -11,7 +11,7 @@ use crate::{
     iam::{Iam, Pending},
     refusal::{Code, Refusal},
     session::{FirstFactor, Stage},
-    users,
+    users::{self, User},
 };
 
 /// What the right password leads to.
@@ -50,23 +50,33 @@ impl Iam {
             return Err(Refusal::denied(WRONG_CLAIM));
         }
         self.throttle.clear(&guess);
-        let (user, _) = found.ok_or_else(|| Refusal::denied(WRONG_CLAIM))?;
-        let devices = self.store.transaction(|tx| devices::in_use(tx, &user))?;
-        if devices.is_empty() {
-            let stage = Stage::SignedIn { first: FirstFactor::Password, mfa_serial: None };
+        let (user, hash) = found.ok_or_else(|| Refusal::denied(WRONG_CLAIM))?;
+        self.open_first_step(user, hash.as_deref(), &claim.source)
+    }
+
+    /// Opens the session that the right password leads to, unless that has become another meanwhile: comparing takes long.
+    /// It is opened while the database is locked, so that whoever takes the password away finds it and ends it.
+    fn open_first_step(&self, user: User, hash: Option<&str>, source: &Source) -> Result<FirstStep, Refusal> {
+        let (user, id, devices) = self.store.transaction(|tx| {
+            let now = users::find_by_name(tx, &user.name)?;
+            if !now.is_some_and(|(same, now)| same.id == user.id && now.as_deref() == hash) {
+                return Err(Refusal::denied(WRONG_CLAIM));
+            }
+            let devices = devices::in_use(tx, &user)?;
+            let stage = if devices.is_empty() {
+                Stage::SignedIn { first: FirstFactor::Password, mfa_serial: None }
+            } else {
+                Stage::Pending(FirstFactor::Password)
+            };
             let id = self.sessions.open(user.id, stage, self.now())?;
-            info!(user = user.name, mfa = false, "signed in");
-            self.record(&[self.sign_in_event(
-                "ConsoleLogin",
-                Some(&user),
-                &claim.source,
-                self.login(None),
-                false,
-            )]);
-            return Ok(FirstStep::SignedIn { id });
+            Ok((user, id, devices))
+        })?;
+        if !devices.is_empty() {
+            return Ok(FirstStep::MfaRequired { id, devices });
         }
-        let id = self.sessions.open(user.id, Stage::Pending(FirstFactor::Password), self.now())?;
-        Ok(FirstStep::MfaRequired { id, devices })
+        info!(user = user.name, mfa = false, "signed in");
+        self.record(&[self.sign_in_event("ConsoleLogin", Some(&user), source, self.login(None), false)]);
+        Ok(FirstStep::SignedIn { id })
     }
 
     /// The devices that a pending sign-in may prove.
@@ -96,25 +106,30 @@ impl Iam {
     }
 
     /// Ends a sign-in by what came of its second step: the type of the device, and its serial number once it is
-    /// proven. What `prove` writes and both events are one transaction, which is kept when it refuses too. Only
-    /// then is the pending session rotated into one that is signed in.
+    /// proven. What `prove` writes and both events are one transaction, which is kept when it refuses too. At its
+    /// end the pending session is rotated into one that is signed in, while nobody can take the device or the user away.
     pub(crate) fn finish_sign_in(
         &self,
         pending: &Pending,
         prove: impl FnOnce(&Transaction<'_>) -> (Kind, Result<String, Refusal>),
     ) -> Result<String, Refusal> {
-        let serial = self.store.transaction(|tx| {
+        let (id, serial) = self.store.transaction(|tx| {
             let (kind, proven) = prove(tx);
             // Of two answers to one sign-in the second is undone.
             if proven.is_ok() && !self.sessions.finish(pending.key) {
                 return Err(Refusal::denied("This sign-in was already finished. Start again at /sign-in."));
             }
             self.write_second_step(tx, pending, kind, &proven)?;
-            Ok(proven)
+            let serial = match proven {
+                Ok(serial) => serial,
+                Err(refusal) => return Ok(Err(refusal)),
+            };
+            let stage = Stage::SignedIn { first: pending.first.clone(), mfa_serial: Some(serial.clone()) };
+            let id = self.sessions.open(pending.user.id, stage, self.now())?;
+            Ok(Ok((id, serial)))
         })??;
         info!(user = pending.user.name, mfa = serial, "signed in");
-        let stage = Stage::SignedIn { first: pending.first.clone(), mfa_serial: Some(serial) };
-        Ok(self.sessions.open(pending.user.id, stage, self.now())?)
+        Ok(id)
     }
 
     fn write_second_step(
@@ -164,3 +179,24 @@ fn mfa_type(kind: Kind) -> &'static str {
 }
 
 const WRONG_CLAIM: &str = "Your authentication information is incorrect. Please try again.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Hands, another_user, iam, source};
+
+    /// Comparing takes long enough for an administrator to take the password away meanwhile.
+    #[test]
+    fn a_password_that_was_taken_away_while_it_was_compared_opens_nothing() {
+        let (iam, admin) = iam(&Hands::new());
+        another_user(&iam, &admin, "ann");
+        let found = || iam.store.transaction(|tx| users::find_by_name(tx, "ann")).unwrap().unwrap();
+        let (user, hash) = found();
+        assert!(iam.open_first_step(user, hash.as_deref(), &source()).is_ok());
+        for other in [None, Some("$argon2id$another")] {
+            let (user, _) = found();
+            let refusal = iam.open_first_step(user, other, &source()).err().unwrap();
+            assert_eq!((refusal.code, refusal.message.as_str()), (Code::AccessDenied, WRONG_CLAIM));
+        }
+    }
+}
