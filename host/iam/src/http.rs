@@ -12,7 +12,12 @@ use std::sync::Arc;
 use axum::{Router, extract::DefaultBodyLimit, middleware};
 use subtle::ConstantTimeEq as _;
 
-use crate::{iam::Iam, refusal::Refusal};
+use crate::{
+    iam::Iam,
+    refusal::Refusal,
+    signin::{Claim, FirstStep},
+};
+use cookies::Cookies;
 
 /// What every request shares.
 #[derive(Clone)]
@@ -37,6 +42,14 @@ impl App {
     /// To hand the work to another thread and wait for its answer would cost as much as some of the work.
     async fn run<T>(&self, work: impl FnOnce(&Iam) -> Result<T, Refusal>) -> Result<T, Refusal> {
         tokio::task::block_in_place(|| work(&self.0))
+    }
+}
+
+impl App {
+    /// The first step of a sign-in, in its turn; sessions that the browser had before end with it.
+    async fn check_password(&self, claim: &Claim, cookies: &Cookies) -> Result<FirstStep, Refusal> {
+        let _turn = self.0.password_turns.acquire().await.map_err(Refusal::failure)?;
+        self.run(|iam| iam.check_password(claim).inspect(|_| cookies.close(iam))).await
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 
 use rusqlite::Transaction;
 use serde::Serialize;
+use tokio::sync::Semaphore;
 use tracing::info;
 use webauthn_rs_core::WebauthnCore;
 
@@ -33,6 +34,8 @@ pub(crate) struct Iam {
     pub(crate) console_url: Origin,
     pub(crate) store: Store,
     pub(crate) passwords: Passwords,
+    /// Whose turn it is to have a password hashed, which takes long: the other requests keep their threads.
+    pub(crate) password_turns: Semaphore,
     pub(crate) sessions: Sessions,
     pub(crate) authorizations: Authorizations,
     pub(crate) throttle: Throttle,
@@ -94,6 +97,7 @@ impl Iam {
             console_url,
             store,
             passwords,
+            password_turns: Semaphore::new(MOST_PASSWORDS),
             sessions: Sessions::default(),
             authorizations: Authorizations::default(),
             throttle: Throttle::default(),
@@ -206,3 +210,6 @@ fn first_administrator(
     info!(user = name.as_str(), "the first administrator was made");
     Ok(Some(Administrator { user: name.as_str().into(), password }))
 }
+
+/// Of the threads that a small machine has for requests, one or more stay free.
+const MOST_PASSWORDS: usize = 2;

@@ -16,11 +16,7 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use url::form_urlencoded;
 
-use crate::{
-    login::Proven,
-    random,
-    refusal::{Code, Refusal},
-};
+use crate::{login::Proven, random, refusal::Refusal};
 
 /// What a program asks the browser to bring, as it stands in the address.
 #[derive(Deserialize)]
@@ -159,11 +155,10 @@ impl Authorizations {
     pub(crate) fn ask(&self, authorization: Authorization, now: i64) -> Result<String, Refusal> {
         let id = BASE64_URL_SAFE_NO_PAD.encode(random::<32>()?);
         let mut kept = self.kept(now);
+        // Nobody has to sign in to ask. Were the newest refused, whoever asks often would keep everybody else from it.
         if kept.asked.len() >= MOST_ASKED {
-            return Err(Refusal::new(
-                Code::Throttling,
-                "Too many programs ask at once. Try again in ten minutes.",
-            ));
+            let oldest = kept.asked.iter().min_by_key(|(_, (_, expires))| *expires).map(|(id, _)| *id);
+            oldest.and_then(|id| kept.asked.remove(&id));
         }
         kept.asked.insert(key(&id), (authorization, now.saturating_add(ANSWERED_WITHIN)));
         Ok(id)

@@ -91,7 +91,7 @@ struct SignIn {
 async fn sign_in(State(app): State<App>, cookies: Cookies, Body(body): Body<SignIn>) -> Answer {
     let SignIn { account, user, password } = body;
     let claim = Claim { account, user, password, source: cookies.source.clone() };
-    let step = app.run(move |iam| iam.check_password(&claim).inspect(|_| cookies.close(iam))).await?;
+    let step = app.check_password(&claim, &cookies).await?;
     Ok(match step {
         FirstStep::MfaRequired { id, devices } => {
             let body = Json(json!({"state": "mfa_required", "devices": devices}));

@@ -32,8 +32,9 @@ pub(super) async fn check(State(app): State<App>, request: Request, next: Next) 
     for (name, value) in HEADERS {
         response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
     }
-    // Not for `localhost`, where it would bind every other server of this machine.
-    if app.0.console_url.is_secure() && !app.0.console_url.is_local() {
+    // It binds every other server of that name, whatever its port: not for `localhost`, and not from a port of its own.
+    let url = &app.0.console_url;
+    if url.is_secure() && !url.is_local() && url.port() == HTTPS {
         response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(A_YEAR));
     }
     response
@@ -105,6 +106,7 @@ fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     values.next().is_none().then_some(value)
 }
 
+const HTTPS: u16 = 443;
 /// Browsers then ask this host by TLS alone.
 const A_YEAR: &str = "max-age=31536000";
 /// What a page may load and who may frame it; where its forms lead is added.

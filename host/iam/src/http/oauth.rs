@@ -4,7 +4,7 @@
 use axum::{
     Form, Json, Router,
     extract::{FromRequest, Query, Request, State, rejection::QueryRejection},
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{AppendHeaders, IntoResponse, Redirect, Response},
     routing::{get, post},
 };
@@ -38,8 +38,15 @@ pub(super) fn routes() -> Router<App> {
 /// in before.
 async fn authorize(
     State(app): State<App>,
+    headers: HeaderMap,
     query: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Response, PageError> {
+    // Fetch Metadata: a page of another site, or of another port of this machine, has no program to ask for.
+    let site = headers.get("sec-fetch-site").map_or("none", |site| site.to_str().unwrap_or_default());
+    if !["none", "same-origin"].contains(&site) {
+        let text = "A program's login is opened by the program, and not from another page. Copy its address into the browser.";
+        return Err(Refusal::denied(text).into());
+    }
     let Query(asked) = query.map_err(|rejection| Refusal::invalid(rejection.body_text()))?;
     let id = app.0.authorizations.ask(asked.check()?, app.0.now())?;
     let cookie = AppendHeaders([cookies::authorization(&app.0, Some(&id))]);

@@ -49,7 +49,7 @@ async fn first(State(app): State<App>, cookies: Cookies, Form(form): Form<SignIn
     let (typed_account, typed_user) = (account.clone(), user.clone());
     let claim = Claim { account, user, password, source: cookies.source.clone() };
     let home = cookies.home(&app.0);
-    let step = app.run(move |iam| iam.check_password(&claim).inspect(|_| cookies.close(iam))).await;
+    let step = app.check_password(&claim, &cookies).await;
     match step {
         Ok(FirstStep::MfaRequired { id, .. }) => {
             (cookies::set(&app.0, Some(&id), None), Redirect::to("/sign-in/mfa")).into_response()

@@ -260,6 +260,42 @@ fn consent_is_not_given_from_elsewhere_for_another_request_or_twice() {
 }
 
 #[test]
+fn whoever_asks_often_keeps_nobody_from_asking() {
+    let world = World::new();
+    let (mut client, ..) = with_key(&world, "ann");
+    let mut other = world.client();
+    for _ in 0..300 {
+        assert_eq!(location(&other.get(&address(&good()))), "/v1/consent");
+    }
+    code_for(&mut client, &good());
+}
+
+#[test]
+fn another_page_asks_for_nothing() {
+    let world = World::new();
+    let (mut client, ..) = with_key(&world, "ann");
+    let mut from = |site: &str| {
+        let asked = client.agent.get(client.at(&address(&good()))).header("Cookie", client.cookie());
+        let answer = asked.header("Sec-Fetch-Site", site).call().unwrap();
+        client.take(answer).status
+    };
+    assert_eq!(
+        ["cross-site", "same-site", "", "none", "same-origin"].map(&mut from),
+        [403, 403, 403, 303, 303]
+    );
+}
+
+#[test]
+fn a_code_that_was_granted_before_the_password_changed_gives_nothing() {
+    let world = World::new();
+    let (mut client, ..) = with_key(&world, "ann");
+    let admin = world.aws();
+    let code = code_for(&mut client, &good());
+    admin.call("DeleteLoginProfile", &[("UserName", "ann")]).ok();
+    refused(redeem(&world, &input(&code)), DENIED.0, DENIED.1);
+}
+
+#[test]
 fn a_code_is_good_once() {
     let world = World::new();
     let (mut client, ..) = with_key(&world, "ann");

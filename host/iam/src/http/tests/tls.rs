@@ -47,7 +47,8 @@ impl Behind {
         root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let root_certificate = root.self_signed(&root_key).unwrap();
         let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new([name.to_owned()]).unwrap();
+        let host = name.split(':').next().unwrap();
+        let params = CertificateParams::new([host.to_owned()]).unwrap();
         let certificate = params.signed_by(&key, &Issuer::new(root, root_key)).unwrap();
         let tls = Tls { certificate: files.path().join("cert.pem"), key: files.path().join("key.pem") };
         fs::write(&tls.certificate, certificate.pem()).unwrap();
@@ -189,8 +190,8 @@ fn an_answer_for_the_plain_origin_of_this_machine_is_refused() {
 }
 
 #[test]
-fn browsers_are_told_to_stay_with_tls_but_not_for_localhost() {
-    for (name, told) in [("iam.example.org", true), ("localhost", false)] {
+fn browsers_are_told_to_stay_with_tls_but_not_for_other_servers_of_the_name() {
+    for (name, told) in [("iam.example.org", true), ("iam.example.org:8443", false), ("localhost", false)] {
         let behind = Behind::new(name);
         let heard = behind.script().ask("GET", "/sign-in", &behind.running.console_url, "");
         assert_eq!(
