@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use keywright_iam::Signer;
 use roxmltree::{Document, Node};
-use ureq::Agent;
+use ureq::{Agent, Proxy};
 use zeroize::Zeroizing;
 
 use crate::args;
@@ -67,6 +67,12 @@ impl Aws {
         let bundle = roots::of_environment().or_else(|| profile.setting("ca_bundle").map(PathBuf::from));
         let tls = roots::believed(bundle.filter(|_| iam.is_secure() || sts.is_secure()).as_deref())?;
         let config = Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE));
+        let are_secure = iam.is_secure() && sts.is_secure();
+        // A signed request is for its host and no other.
+        let config = config.max_redirects(0).proxy(Proxy::try_from_env().filter(|proxy| {
+            // What is in the clear leaves this machine by no proxy either.
+            are_secure || endpoint::is_loopback(proxy.host())
+        }));
         // A connection that is kept may be gone by the next request, and then nobody knows whether that was read.
         let config = config.tls_config(tls).max_idle_connections(0).build();
         Ok(Self { agent: config.into(), iam, sts, credentials: Credentials::of(&profile)? })

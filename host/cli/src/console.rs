@@ -1,5 +1,7 @@
 //! The console as a script meets it: JSON over HTTP, with cookies.
 
+use std::time::Duration;
+
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use ureq::Agent;
@@ -37,7 +39,7 @@ impl Console {
     pub(crate) fn new(url: &str, tls: TlsConfig) -> Self {
         let config = Agent::config_builder().http_status_as_error(false).tls_config(tls);
         // What is said to the console goes through no proxy and follows nobody elsewhere.
-        let config = config.proxy(None).max_redirects(0).build();
+        let config = config.proxy(None).max_redirects(0).timeout_global(Some(PATIENCE)).build();
         Self { agent: config.into(), url: url.to_owned() }
     }
 
@@ -61,6 +63,9 @@ impl Console {
         Ok(serde_json::from_value(self.post(path, body)?)?)
     }
 }
+
+/// The console takes at most a minute for an answer, and others may wait for this command to end.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 
 fn read(mut response: ureq::http::Response<ureq::Body>) -> Result<Value, ConsoleError> {
     let status = response.status();

@@ -231,3 +231,11 @@ fn ctrl_c_leaves_all_or_nothing() {
         }
     }
 }
+
+#[test]
+fn what_is_in_the_clear_leaves_this_machine_by_no_proxy() {
+    let iam = Iam::new();
+    // Of a network that is there for documents alone (RFC 5737).
+    let elsewhere = [("ALL_PROXY", "http://192.0.2.1:3128"), ("NO_PROXY", "")];
+    iam.run_with(&elsewhere, &["iam", "devices", "list"]).ok();
+}

@@ -42,7 +42,7 @@ pub(crate) fn run(arguments: Login, output: &Output) -> Result<(), Failure> {
     let kept = current(arguments)?;
     match (profile, file) {
         (Some(profile), Some(file)) => {
-            let path = file.write()?;
+            let path = file.write(&profile)?;
             output.answer(&Configured { profile: profile.name().as_str(), file: path, arn: &kept.arn })
         }
         _ => output.answer(&Credentials::of(&kept)?),

@@ -21,6 +21,7 @@ use zeroize::Zeroizing;
 use super::kept::{Grant, Kept};
 use super::{now, service};
 use crate::args::login::Login;
+use crate::console;
 use crate::failure::{Failure, Kind};
 use crate::interrupt::Interrupt;
 use crate::output::{Foreign, Output};
@@ -229,7 +230,8 @@ fn redeem(arguments: &Login, callback: &str, code: &str, verifier: &str) -> Resu
     let url = format!("{}/v1/token", whom.url.api());
     // The code and the credentials go through no proxy.
     let config = Agent::config_builder().http_status_as_error(false).tls_config(super::believed(arguments)?);
-    let agent: Agent = config.proxy(None).max_redirects(0).build().into();
+    let agent: Agent =
+        config.proxy(None).max_redirects(0).timeout_global(Some(console::PATIENCE)).build().into();
     let body = json!({
         "clientId": CLIENT, "grantType": "authorization_code", "code": code, "redirectUri": callback,
         "codeVerifier": verifier, "durationSeconds": duration,

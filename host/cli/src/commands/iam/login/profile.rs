@@ -17,11 +17,10 @@ pub(super) struct Profile {
     settings: Vec<(&'static str, String)>,
 }
 
-/// The file with the profile in it, before it is written.
+/// A file that can be written, before it is.
 pub(super) struct Prepared {
     path: PathBuf,
     replacement: Replacement,
-    text: String,
 }
 
 impl Profile {
@@ -59,13 +58,18 @@ impl Profile {
         }
         // The file itself is replaced, and not a link to it.
         let path = fs::canonicalize(&path).unwrap_or(path);
-        let before = match fs::read_to_string(&path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
-            read => read.map_err(|error| Failure::file(&path, &error))?,
-        };
-        let text = self.merged(&before).map_err(|words| self.taken(&path, &words))?;
+        self.text(&path)?;
         let replacement = Replacement::of(&path)?;
-        Ok(Prepared { path, replacement, text })
+        Ok(Prepared { path, replacement })
+    }
+
+    /// What the file will be, from what it is now.
+    fn text(&self, path: &Path) -> Result<String, Failure> {
+        let before = match fs::read_to_string(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
+            read => read.map_err(|error| Failure::file(path, &error))?,
+        };
+        self.merged(&before).map_err(|words| self.taken(path, &words))
     }
 
     /// A file's text with this profile in it, and everything else as it was. Another's profile is left alone.
@@ -137,9 +141,9 @@ impl fmt::Display for Profile {
 }
 
 impl Prepared {
-    /// Puts the file in its place.
-    pub(super) fn write(self) -> Result<PathBuf, Failure> {
-        self.replacement.commit(self.text.as_bytes(), false)?;
+    /// Puts the file in its place, with whatever others wrote into it meanwhile.
+    pub(super) fn write(self, profile: &Profile) -> Result<PathBuf, Failure> {
+        self.replacement.commit(profile.text(&self.path)?.as_bytes(), false)?;
         Ok(self.path)
     }
 }
