@@ -1,10 +1,12 @@
 // The RP2040 of the package rp2040js with what it lacks: a flash that can be busy, faults, lock-up, how it was reset.
 
 import { createRequire } from 'node:module';
+import { resolve } from 'node:path';
 import { NorFlash } from './flash.mjs';
 
-export const tools = process.env.KEYWRIGHT_BOARD_TOOLS;
-if (!tools) throw new Error('KEYWRIGHT_BOARD_TOOLS is not set: `cargo xtask test board` sets it');
+if (!process.env.KEYWRIGHT_BOARD_TOOLS) throw new Error('KEYWRIGHT_BOARD_TOOLS is not set: `cargo xtask test board` sets it');
+// From where the person stands, who may have typed it.
+export const tools = resolve(process.env.KEYWRIGHT_BOARD_TOOLS);
 const { RP2040 } = createRequire(`${tools}/`)('rp2040js');
 const Peripheral = Object.getPrototypeOf(Object.getPrototypeOf(new RP2040().usbCtrl)).constructor;
 

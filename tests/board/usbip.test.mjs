@@ -5,12 +5,15 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
+import { relative } from 'node:path';
 import { after, before, test } from 'node:test';
 import { BROADCAST, command, frames } from './key.mjs';
 
 let server, port;
 before(async () => {
-  server = spawn(process.execPath, [new URL('usbip.mjs', import.meta.url).pathname, process.env.KEYWRIGHT_ELF], { stdio: ['pipe', 'pipe', 'inherit'] });
+  // As docs/boards.md has people type it: where the tools are, seen from here.
+  const env = { ...process.env, KEYWRIGHT_BOARD_TOOLS: relative('', process.env.KEYWRIGHT_BOARD_TOOLS) };
+  server = spawn(process.execPath, [new URL('usbip.mjs', import.meta.url).pathname, process.env.KEYWRIGHT_ELF], { env, stdio: ['pipe', 'pipe', 'inherit'] });
   const [line] = await once(createInterface({ input: server.stdout }), 'line');
   port = Number(line.match(/^usbip:127\.0\.0\.1:(\d+)$/)[1]);
 });
