@@ -81,7 +81,10 @@ fn tool(command: &mut Command) -> Result<bool, String> {
     println!("$ {}", words(command));
     match command.status() {
         Ok(status) => Ok(status.success()),
-        Err(error) => Err(format!("{} does not start: {error}", command.get_program().display())),
+        Err(error) => {
+            let name = command.get_program().display();
+            Err(format!("{name} does not start ({error}): install it; docs/boards.md says what needs it"))
+        }
     }
 }
 
