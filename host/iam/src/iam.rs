@@ -211,5 +211,5 @@ fn first_administrator(
     Ok(Some(Administrator { user: name.as_str().into(), password }))
 }
 
-/// Of the threads that a small machine has for requests, one or more stay free.
+/// Of the eight threads that the server has for requests.
 const MOST_PASSWORDS: usize = 2;

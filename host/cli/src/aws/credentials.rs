@@ -1,5 +1,6 @@
 //! Who asks: an access key, from where AWS's own clients take it.
 
+use std::fmt;
 use std::process::{Command, Stdio};
 
 use serde::{Deserialize, Serialize};
@@ -72,13 +73,35 @@ impl ProcessCredentials {
     /// # Errors
     /// If a part is missing.
     pub(crate) fn of(answer: &Answer) -> Result<Self, ApiError> {
-        Ok(Self {
+        Ok(Self::temporary(
+            &answer.required("AccessKeyId")?,
+            answer.required("SecretAccessKey")?,
+            answer.required("SessionToken")?,
+            answer.required("Expiration")?.to_string(),
+        ))
+    }
+
+    /// Credentials that end.
+    pub(crate) fn temporary(
+        access_key_id: &str,
+        secret_access_key: Zeroizing<String>,
+        session_token: Zeroizing<String>,
+        expiration: String,
+    ) -> Self {
+        Self {
             version: 1,
-            access_key_id: answer.required("AccessKeyId")?.to_string(),
-            secret_access_key: answer.required("SecretAccessKey")?,
-            session_token: Some(answer.required("SessionToken")?),
-            expiration: Some(answer.required("Expiration")?.to_string()),
-        })
+            access_key_id: access_key_id.to_owned(),
+            secret_access_key,
+            session_token: Some(session_token),
+            expiration: Some(expiration),
+        }
+    }
+}
+
+/// The same in either form: it is for programs.
+impl fmt::Display for ProcessCredentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&serde_json::to_string(self).map_err(|_| fmt::Error)?)
     }
 }
 

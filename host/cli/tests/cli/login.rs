@@ -457,7 +457,8 @@ fn a_service_behind_tls_is_believed_by_the_certificate_that_was_given() {
     let mut world = World::secure();
     assert!(world.iam.url.starts_with("https://localhost:"));
     let error = world.log_in(&[]).failed(1, "other");
-    assert!(error["message"].as_str().unwrap().contains("certificate"), "{error}");
+    let message = error["message"].as_str().unwrap();
+    assert!(message.contains("certificate") && message.contains("--ca-bundle"), "{error}");
     world.log_in(&["--ca-bundle", "/nowhere"]).failed(1, "other");
     assert!(!world.has_login());
 

@@ -16,9 +16,9 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use ureq::tls::TlsConfig;
-use zeroize::Zeroizing;
 
 use crate::args::login::{Login, Whom};
+use crate::aws::credentials::ProcessCredentials;
 use crate::failure::{Failure, Kind};
 use crate::output::Output;
 use crate::roots;
@@ -45,7 +45,7 @@ pub(crate) fn run(arguments: Login, output: &Output) -> Result<(), Failure> {
             let path = file.write(&profile)?;
             output.answer(&Configured { profile: profile.name().as_str(), file: path, arn: &kept.arn })
         }
-        _ => output.answer(&Credentials::of(&kept)?),
+        _ => output.answer(&credentials(&kept)?),
     }
 }
 
@@ -116,40 +116,14 @@ fn now() -> i64 {
 }
 
 /// What AWS's tools read from a `credential_process`.
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Credentials<'a> {
-    version: u8,
-    access_key_id: &'a str,
-    secret_access_key: &'a Zeroizing<String>,
-    session_token: &'a Zeroizing<String>,
-    expiration: String,
-}
-
-impl<'a> Credentials<'a> {
-    fn of(kept: &'a Kept) -> Result<Self, Failure> {
-        let time = OffsetDateTime::from_unix_timestamp(kept.expires_at).ok();
-        let expiration = time.and_then(|time| time.format(&Rfc3339).ok());
-        Ok(Self {
-            version: 1,
-            access_key_id: &kept.access_key_id,
-            secret_access_key: &kept.secret_access_key,
-            session_token: &kept.session_token,
-            expiration: expiration.ok_or_else(|| {
-                Failure::new(
-                    Kind::Other,
-                    "the service gave no time that the credentials end at: use a newer keywright",
-                )
-            })?,
-        })
-    }
-}
-
-/// The same in either form: it is for programs.
-impl fmt::Display for Credentials<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&serde_json::to_string(self).map_err(|_| fmt::Error)?)
-    }
+fn credentials(kept: &Kept) -> Result<ProcessCredentials, Failure> {
+    let time = OffsetDateTime::from_unix_timestamp(kept.expires_at).ok();
+    let expiration = time.and_then(|time| time.format(&Rfc3339).ok()).ok_or_else(|| {
+        let words = "the service gave no time that the credentials end at: use a newer keywright";
+        Failure::new(Kind::Other, words)
+    })?;
+    let (secret, token) = (kept.secret_access_key.clone(), kept.session_token.clone());
+    Ok(ProcessCredentials::temporary(&kept.access_key_id, secret, token, expiration))
 }
 
 #[derive(Serialize)]

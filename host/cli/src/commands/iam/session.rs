@@ -64,7 +64,7 @@ impl fmt::Display for Made {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ProcessCredentials { access_key_id, secret_access_key, session_token, .. } = &self.credentials;
         if !self.export {
-            return f.write_str(&serde_json::to_string(&self.credentials).map_err(|_| fmt::Error)?);
+            return self.credentials.fmt(f);
         }
         writeln!(f, "export AWS_ACCESS_KEY_ID={}", Quoted(access_key_id))?;
         writeln!(f, "export AWS_SECRET_ACCESS_KEY={}", Quoted(secret_access_key))?;
@@ -72,8 +72,8 @@ impl fmt::Display for Made {
     }
 }
 
-/// A word for a shell, which evaluates what an endpoint said.
-struct Quoted<'a>(&'a str);
+/// A word for a shell, whatever is in it.
+pub(super) struct Quoted<'a>(pub(super) &'a str);
 
 impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

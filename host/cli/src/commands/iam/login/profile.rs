@@ -8,6 +8,7 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::args::login::{Login, ProfileName};
+use crate::commands::iam::session::Quoted;
 use crate::failure::Failure;
 use crate::replace::Replacement;
 
@@ -187,7 +188,7 @@ fn quoted(word: &str) -> String {
     if !word.is_empty() && word.bytes().all(is_plain) {
         return word.to_owned();
     }
-    format!("'{}'", word.replace('\'', "'\\''"))
+    Quoted(word).to_string()
 }
 
 /// The name of a line's setting. Lines that are indented belong to the one above.

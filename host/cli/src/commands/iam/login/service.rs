@@ -96,8 +96,9 @@ impl<'a> Service<'a> {
             ConsoleError::Http(error) => Failure::new(
                 Kind::Other,
                 format!(
-                    "no answer from {} ({error}): check --console-url, or start it with `keywright iam serve`",
-                    self.url
+                    "no answer from {} ({error}): check --console-url{}, or start it with `keywright iam serve`",
+                    self.url,
+                    if self.url.starts_with("https://") { " and --ca-bundle" } else { "" }
                 ),
             ),
             ConsoleError::Json(error) => Failure::new(
