@@ -6,6 +6,7 @@ import select
 import shlex
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import urllib.parse
@@ -15,30 +16,16 @@ from pathlib import Path
 
 from fido2.client import DefaultClientDataCollector, Fido2Client, UserInteraction
 from fido2.hid import CtapHidDevice
-from fido2.hid.base import CtapHidConnection, HidDescriptor
+from fido2.hid.base import HidDescriptor
 from fido2.webauthn import PublicKeyCredentialCreationOptions, PublicKeyCredentialRequestOptions
+
+# What is shared with the clients that are played over UDP.
+sys.path.append(str(Path(__file__).parents[1] / "foreign"))
+
+from running_key import UdpConnection
 
 PATIENCE = 60
 KEYWRIGHT = shlex.split(os.environ["KEYWRIGHT"])
-
-
-class UdpConnection(CtapHidConnection):
-    """Reports of 64 bytes, one in each datagram."""
-
-    def __init__(self, address):
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.settimeout(PATIENCE)
-        self.socket.connect(address)
-
-    def read_packet(self):
-        return self.socket.recv(64)
-
-    def write_packet(self, data):
-        if self.socket.send(data) != 64:
-            raise OSError("a report was not sent whole")
-
-    def close(self):
-        self.socket.close()
 
 
 class Key:
